@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: one smt dimms zen5 zen4 none
+# The instructions of the emulated host, line by line. The checks are those of
+# rmp_insn.ko, which runs them in the kernel.
+dir=$(dirname "$0")
+. "$dir/tap.sh"
+
+case $MODEL in
+zen6)	least=100 ;;
+zen5)	least=50 ;;
+zen4)	least=40 ;;
+*)	least=10 ;;
+esac
+
+unload
+log_mark
+insmod $MODULES/rmp_insn.ko model="$MODEL" || bail "rmp_insn.ko does not load"
+count=$(sed -n 's/^1\.\.//p' /sys/kernel/debug/rmp_insn/tap)
+# One check is added to the module's own: that there were enough of them.
+sed "s/^1\.\.$count\$/1..$((count + 2))/" /sys/kernel/debug/rmp_insn/tap
+failed=$(grep -c '^not ok' /sys/kernel/debug/rmp_insn/tap)
+rmmod rmp_insn
+
+tap_count=$count
+tap_failed=$failed
+at_least "checks in the kernel on $MODEL" "$count" $least
+no_splat "the kernel log is clean"
+[ $tap_failed -eq 0 ]

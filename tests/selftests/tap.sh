@@ -1,0 +1,319 @@
+# SPDX-License-Identifier: GPL-2.0
+# Shared by the scripts beside it, in busybox ash: TAP output and the host's files.
+#
+#   begin COUNT                       the least number of checks; fewer fail the script
+#   ok WHAT COMMAND...                passes if the command succeeds
+#   fails WHAT COMMAND...             passes if it does not
+#   is WHAT GOT WANT                  passes if the two are the same text
+#   like WHAT GOT PATTERN             passes if GOT matches the shell pattern
+#   at_most, at_least WHAT GOT LIMIT  compare whole numbers
+#   within SECONDS WHAT COMMAND...    polls until the command succeeds; time only limits the wait
+#   skip WHAT WHY                     a check that cannot be made here
+#   note TEXT...                      a comment
+#   finish                            the plan, and the exit status
+#
+# No check measures time: the host is emulated.
+
+DEBUG=/sys/kernel/debug/rmpopt
+CONFIG=/sys/kernel/config/rmpopt
+GUEST=/sys/kernel/debug/snp_guest
+MODULE=/rmpopt/rmpopt.ko
+MODULES=/rmpopt/modules
+
+tap_count=0
+tap_failed=0
+tap_least=0
+
+begin()
+{
+	tap_least=$1
+	echo "TAP version 13"
+	log_mark
+}
+
+note()
+{
+	echo "# $*"
+}
+
+tap_pass()
+{
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1"
+}
+
+# tap_fail WHAT [DIAGNOSIS]: each line of the diagnosis becomes a comment.
+tap_fail()
+{
+	tap_count=$((tap_count + 1))
+	tap_failed=$((tap_failed + 1))
+	echo "not ok $tap_count - $1"
+	[ -z "$2" ] || echo "$2" | sed 's/^/#   /'
+}
+
+skip()
+{
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
+
+ok()
+{
+	tap_what=$1
+	shift
+	if tap_out=$("$@" 2>&1); then
+		tap_pass "$tap_what"
+	else
+		tap_fail "$tap_what" "$*: $tap_out"
+	fi
+}
+
+fails()
+{
+	tap_what=$1
+	shift
+	if tap_out=$("$@" 2>&1); then
+		tap_fail "$tap_what" "succeeded: $*: $tap_out"
+	else
+		tap_pass "$tap_what"
+	fi
+}
+
+is()
+{
+	if [ "$2" = "$3" ]; then
+		tap_pass "$1"
+	else
+		tap_fail "$1" "got:  $2
+want: $3"
+	fi
+}
+
+like()
+{
+	# The pattern is one: it must not be quoted.
+	# shellcheck disable=SC2254
+	case $2 in
+	$3)	tap_pass "$1" ;;
+	*)	tap_fail "$1" "got:  $2
+want: $3" ;;
+	esac
+}
+
+# Something that is no number is never within a limit.
+at_most()
+{
+	if [ -n "$2" ] && [ "$2" -le "$3" ]; then
+		tap_pass "$1 ($2 <= $3)"
+	else
+		tap_fail "$1" "got $2, at most $3"
+	fi
+}
+
+at_least()
+{
+	if [ -n "$2" ] && [ "$2" -ge "$3" ]; then
+		tap_pass "$1 ($2 >= $3)"
+	else
+		tap_fail "$1" "got $2, at least $3"
+	fi
+}
+
+# poll SECONDS COMMAND...: true as soon as the command succeeds.
+poll()
+{
+	poll_left=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		poll_left=$((poll_left - 1))
+		[ "$poll_left" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+within()
+{
+	tap_seconds=$1
+	tap_what=$2
+	shift 2
+	if poll "$tap_seconds" "$@"; then
+		tap_pass "$tap_what"
+	else
+		tap_fail "$tap_what" "not within $tap_seconds s: $*
+$("$@" 2>&1)"
+	fi
+}
+
+bail()
+{
+	echo "Bail out! $*"
+	exit 1
+}
+
+finish()
+{
+	if [ "$tap_count" -lt "$tap_least" ]; then
+		tap_fail "at least $tap_least checks were made" "only $tap_count"
+	fi
+	echo "1..$tap_count"
+	[ "$tap_failed" -eq 0 ]
+	exit
+}
+
+# The kernel log since the last mark. A mark is a line of our own in it.
+log_mark()
+{
+	tap_mark="selftest $$ $tap_count $(cut -d' ' -f1 /proc/uptime)"
+	echo "$tap_mark" >/dev/kmsg
+}
+
+log_since()
+{
+	dmesg | awk -v mark="$tap_mark" '
+		index($0, mark) { text = ""; next }
+		{ text = text $0 "\n" }
+		END { printf "%s", text }'
+}
+
+# Lines of the module since the mark; log_lines 'PATTERN' for those that match.
+log_lines()
+{
+	log_since | sed -n 's/^\(<[0-9]*>\)\{0,1\}\(\[[^]]*\] \)\{0,1\}\(rmpopt: .*\)/\3/p' | grep -e "${1:-.}"
+}
+
+log_count()
+{
+	log_lines "$1" | wc -l
+}
+
+# Nothing that the kernel calls a fault. The runner looks at the whole log, too.
+no_splat()
+{
+	splat=$(log_since | grep -E 'WARNING:|BUG:|Oops|general protection|Call Trace|INFO: task|stall|Kernel panic')
+	is "$1" "$splat" ""
+}
+
+# Cores and CPUs as the guest sees them. The emulator's core is CPU / threads.
+cpus()
+{
+	expand "$(cat /sys/devices/system/cpu/online)"
+}
+
+# expand LIST: a CPU list as one number a line; "none" and "" are empty.
+expand()
+{
+	echo "$1" | tr ',' '\n' | awk -F- '
+		/^[0-9]+-[0-9]+$/ { for (i = $1; i <= $2; i++) print i; next }
+		/^[0-9]+$/ { print }'
+}
+
+threads()
+{
+	expand "$(cat /sys/devices/system/cpu/cpu0/topology/thread_siblings_list)" | wc -l
+}
+
+cores()
+{
+	echo $(($(cpus | wc -l) / $(threads)))
+}
+
+# Regions with RAM, from the kernel's own map, one a line.
+ram_regions()
+{
+	sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) : System RAM$/\1 \2/p' /proc/iomem |
+	while read -r from to; do
+		from=$((0x$from >> 30))
+		to=$((0x$to >> 30))
+		while [ "$from" -le "$to" ]; do
+			echo "$from"
+			from=$((from + 1))
+		done
+	done | sort -n | uniq
+}
+
+# The module
+load()
+{
+	insmod "$MODULE" "$@"
+}
+
+unload()
+{
+	[ ! -d /sys/module/rmpopt ] || rmmod rmpopt
+}
+
+idle()
+{
+	[ "$(cat $CONFIG/action)" = idle ]
+}
+
+# A pass over all of RAM, from request to end.
+pass()
+{
+	echo 1 >$CONFIG/action && poll 60 idle
+}
+
+# rmpopt-table as "REGION CPULIST" lines.
+table()
+{
+	sed -n 's/^Memory @ *\([0-9]*\)GB: CPU(s): \(.*\)$/\1 \2/p' $DEBUG/rmpopt-table
+}
+
+# table_of REGION: its CPU list in rmpopt-table.
+table_of()
+{
+	table | awk -v region="$1" '$1 == region { print $2 }'
+}
+
+# field CPU KEY: a value of cpu/N.
+field()
+{
+	sed -n "s/^$2: *//p" "$DEBUG/cpu/$1"
+}
+
+# The emulator's tables in the form of table(), for the regions with RAM.
+emulator_table()
+{
+	{
+		core=0
+		while [ $core -lt "$(cores)" ]; do
+			for region in $(expand "$(emu table $core)"); do
+				echo "$region $core"
+			done
+			core=$((core + 1))
+		done
+		ram_regions
+	} | awk -v threads="$(threads)" '
+		NF == 1 { if (!($1 in cpus)) cpus[$1] = ""; ram[++n] = $1; next }
+		{
+			first = $2 * threads
+			last = first + threads - 1
+			if (($1 in end) && end[$1] == first - 1)
+				sub(/(-[0-9]+)?$/, "-" last, cpus[$1])
+			else
+				cpus[$1] = cpus[$1] (cpus[$1] == "" ? "" : ",") (first == last ? first : first "-" last)
+			end[$1] = last
+		}
+		END {
+			for (i = 1; i <= n; i++)
+				print ram[i], cpus[ram[i]] == "" ? "none" : cpus[ram[i]]
+		}'
+}
+
+# What must always hold: the module shows exactly what the cores have.
+tables_agree()
+{
+	table >/tmp/table.module
+	emulator_table >/tmp/table.emulator
+	is "$1" "$(diff /tmp/table.emulator /tmp/table.module | head -8)" ""
+}
+
+# free_regions: those that have RAM and no assigned page, as the emulator knows.
+free_regions()
+{
+	for region in $(ram_regions); do
+		case $(emu assigned "$region") in
+		"0 "*|0)	echo "$region" ;;
+		esac
+	done
+}
