@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/sys/kernel/config/rmpopt/`: the administrator's controls.
+//!
+//! Parsing, range checks and errno values only; what a value means is decided in `engine/`. No
+//! status beyond the control's own position (that is `debugfs/`). All callbacks run in thread
+//! context and may sleep. Documented in `Documentation/ABI/testing/configfs-rmpopt`.
+
+use crate::engine::Engine;
+use core::fmt::Write;
+use kernel::{
+    configfs::{
+        self,
+        configfs_attrs, //
+    },
+    fmt,
+    page::PAGE_SIZE,
+    prelude::*,
+    str::Formatter,
+    sync::Arc, //
+};
+
+/// The data behind the directory.
+#[pin_data]
+pub(crate) struct Controls {
+    engine: Arc<Engine>,
+}
+
+/// The directory. Dropping it removes it.
+pub(crate) type Directory = configfs::Subsystem<Controls>;
+
+/// Makes the directory. May sleep.
+///
+/// # Errors
+///
+/// ENOMEM; EEXIST where another module has taken the name.
+pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
+    let item_type = configfs_attrs! {
+        container: configfs::Subsystem<Controls>,
+        data: Controls,
+        attributes: [
+            enabled: 0,
+            action: 1,
+            description: 2,
+        ],
+    };
+    configfs::Subsystem::new(c"rmpopt", item_type, try_pin_init!(Controls { engine }))
+}
+
+/// Writes one value to the page that reading a file returns.
+fn print(page: &mut [u8; PAGE_SIZE], args: fmt::Arguments<'_>) -> Result<usize> {
+    let mut out = Formatter::new(page);
+    out.write_fmt(args).map_err(|_| EMSGSIZE)?;
+    Ok(out.bytes_written())
+}
+
+/// What was written, without white space around it.
+fn value(page: &[u8]) -> &[u8] {
+    page.trim_ascii()
+}
+
+/// `enabled`: the switch, `0` or `1`.
+#[vtable]
+impl configfs::AttributeOperations<0> for Controls {
+    type Data = Controls;
+
+    fn show(controls: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        let enabled = u8::from(controls.engine.control.enabled());
+        print(page, fmt!("{enabled}\n"))
+    }
+
+    fn store(controls: &Controls, page: &[u8]) -> Result {
+        match value(page) {
+            b"0" => controls.engine.set_enabled(false),
+            b"1" => controls.engine.set_enabled(true),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+/// `action`: `1` attempts all of RAM; reading tells how far the pass is.
+#[vtable]
+impl configfs::AttributeOperations<1> for Controls {
+    type Data = Controls;
+
+    fn show(controls: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        let engine = &controls.engine;
+        if engine.control.busy() {
+            print(page, fmt!("{}\n", engine.progress))
+        } else {
+            print(page, fmt!("idle\n"))
+        }
+    }
+
+    fn store(controls: &Controls, page: &[u8]) -> Result {
+        match value(page) {
+            b"1" => controls.engine.attempt_all(),
+            _ => Err(EINVAL),
+        }
+    }
+}
+
+/// `description`: what `action` does.
+#[vtable]
+impl configfs::AttributeOperations<2> for Controls {
+    type Data = Controls;
+
+    fn show(_: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        print(
+            page,
+            fmt!("Write 1 to action to attempt RMP optimizations on all of RAM.\n"),
+        )
+    }
+}

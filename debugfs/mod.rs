@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `/sys/kernel/debug/rmpopt/`: status, for root, read-only.
+//!
+//! Formats only: what is shown is collected in `engine/`. Nothing here changes anything. Each file
+//! has one source file, whose function makes the text when the file is opened, in thread context.
+//! Documented in `Documentation/ABI/testing/debugfs-rmpopt`.
+
+mod cpu;
+mod table;
+
+use crate::{
+    engine::Engine,
+    sys::{
+        cpu as sys_cpu,
+        debugfs::Files, //
+    },
+};
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::Arc, //
+};
+
+/// Makes the directory and all files in it. May sleep.
+///
+/// # Errors
+///
+/// ENOMEM.
+pub(crate) fn files(engine: &Arc<Engine>) -> Result<Files<Engine>> {
+    let mut files = Files::new(c"rmpopt");
+    let root = files.root();
+    files.add(root, c"rmpopt-table", engine.clone(), table::show, 0)?;
+    let cpus = files.subdir(c"cpu");
+    for cpu in (0..sys_cpu::limit()).filter_map(sys_cpu::Cpu::new) {
+        let name = CString::try_from_fmt(fmt!("{}", cpu.number()))?;
+        files.add(cpus, &name, engine.clone(), cpu::show, cpu.number())?;
+    }
+    Ok(files)
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests to the thread, and what it says it is doing.
+
+use kernel::{
+    new_condvar, new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        CondVar,
+        Mutex, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
+};
+
+/// How much a pass shall do. Ordered: the larger one includes the smaller one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Attempt {
+    /// Nothing.
+    #[default]
+    None,
+    /// What is known to be free, on the cores that do not have it yet.
+    Fill,
+    /// All of RAM on all cores.
+    All,
+}
+
+/// What the thread found when it woke up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Orders {
+    /// The administrator's switch.
+    pub(crate) enabled: bool,
+    /// The switch was thrown to 1 since the last orders.
+    pub(crate) switched_on: bool,
+    /// CPUs came or went.
+    pub(crate) survey: bool,
+    /// What to attempt.
+    pub(crate) attempt: Attempt,
+    /// The module is being unloaded.
+    pub(crate) stop: bool,
+    /// A core faulted during the last pass.
+    pub(crate) fault: bool,
+    version: u64,
+}
+
+#[derive(Default)]
+struct State {
+    orders: Orders,
+    applied: u64,
+    busy: bool,
+}
+
+/// The mailbox between the files and the thread.
+#[pin_data]
+pub(crate) struct Control {
+    #[pin]
+    state: Mutex<State>,
+    /// The thread waits here for orders.
+    #[pin]
+    work: CondVar,
+    /// Writers of `enabled` wait here until the thread has carried it out.
+    #[pin]
+    done: CondVar,
+    /// A pass that is under way ends early. Changed under the lock of `state`.
+    abort: Atomic<bool>,
+}
+
+impl Control {
+    /// With the switch in this position, and everything to be attempted.
+    pub(crate) fn new(enabled: bool) -> impl PinInit<Self> {
+        let orders = Orders {
+            enabled,
+            attempt: if enabled { Attempt::All } else { Attempt::None },
+            ..Orders::default()
+        };
+        pin_init!(Self {
+            state <- new_mutex!(State {
+                orders,
+                ..State::default()
+            }),
+            work <- new_condvar!(),
+            done <- new_condvar!(),
+            abort: Atomic::new(false),
+        })
+    }
+
+    /// Whether a pass that is under way shall end early: switched off, or unloading.
+    pub(crate) fn aborting(&self) -> bool {
+        self.abort.load(Relaxed)
+    }
+
+    fn order(&self, change: impl FnOnce(&mut Orders)) {
+        change(&mut self.state.lock().orders);
+        self.work.notify_all();
+    }
+
+    /// The administrator's switch.
+    pub(crate) fn enabled(&self) -> bool {
+        self.state.lock().orders.enabled
+    }
+
+    /// Whether a pass is under way or ordered.
+    pub(crate) fn busy(&self) -> bool {
+        let state = self.state.lock();
+        state.busy || state.orders.attempt != Attempt::None
+    }
+
+    /// Throws the switch and waits until the thread has carried that out.
+    ///
+    /// # Errors
+    ///
+    /// EINTR where a signal ended the wait.
+    pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
+        let mut state = self.state.lock();
+        let orders = &mut state.orders;
+        orders.enabled = enabled;
+        orders.switched_on |= enabled;
+        orders.attempt = if enabled { Attempt::All } else { Attempt::None };
+        orders.version = orders.version.wrapping_add(1);
+        let version = orders.version;
+        self.abort.store(!enabled || orders.stop, Relaxed);
+        self.work.notify_all();
+        while !enabled && !state.orders.stop && state.applied < version {
+            if self.done.wait_interruptible(&mut state) {
+                return Err(EINTR);
+            }
+        }
+        Ok(())
+    }
+
+    /// Orders an attempt on all of RAM.
+    ///
+    /// # Errors
+    ///
+    /// EPERM while not enabled.
+    pub(crate) fn attempt_all(&self) -> Result {
+        let mut state = self.state.lock();
+        if !state.orders.enabled {
+            return Err(EPERM);
+        }
+        state.orders.attempt = Attempt::All;
+        self.work.notify_all();
+        Ok(())
+    }
+
+    /// CPUs came or went.
+    pub(crate) fn cpus_changed(&self) {
+        self.order(|orders| {
+            orders.survey = true;
+            orders.attempt = orders.attempt.max(if orders.enabled {
+                Attempt::Fill
+            } else {
+                Attempt::None
+            });
+        });
+    }
+
+    /// A core faulted: the thread has to look whether SNP is still on.
+    pub(crate) fn fault_seen(&self) {
+        self.order(|orders| orders.fault = true);
+    }
+
+    /// The module is being unloaded.
+    pub(crate) fn stop(&self) {
+        self.order(|orders| {
+            orders.stop = true;
+            self.abort.store(true, Relaxed);
+        });
+        self.done.notify_all();
+    }
+
+    /// Says that the orders of a [`Control::next`] are carried out, then waits for new ones, at most
+    /// `patience` milliseconds if that is given. Only the thread calls this.
+    pub(crate) fn next(&self, before: Option<Orders>, patience: Option<Msecs>) -> Orders {
+        // All waits are interruptible so as not to count as load. Signals do not reach kthreads.
+        let mut state = self.state.lock();
+        state.busy = false;
+        if let Some(before) = before {
+            state.applied = before.version;
+            self.done.notify_all();
+        }
+        loop {
+            let orders = state.orders;
+            let news = orders.stop
+                || orders.survey
+                || orders.fault
+                || orders.attempt != Attempt::None
+                || orders.version != state.applied;
+            if news {
+                break;
+            }
+            match patience {
+                Some(patience) => {
+                    let jiffies = msecs_to_jiffies(patience);
+                    let _ = self.work.wait_interruptible_timeout(&mut state, jiffies);
+                    break;
+                }
+                None => {
+                    let _ = self.work.wait_interruptible(&mut state);
+                }
+            }
+        }
+        let orders = state.orders;
+        state.orders = Orders {
+            enabled: orders.enabled,
+            stop: orders.stop,
+            version: orders.version,
+            ..Orders::default()
+        };
+        state.busy = orders.attempt != Attempt::None;
+        orders
+    }
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A core's part of a pass, on the core itself.
+
+use super::{
+    core::{
+        Core,
+        State, //
+    },
+    machine::Machine,
+    pass::{
+        Hands,
+        Stop, //
+    },
+    Engine,
+};
+use crate::{
+    sev::{
+        msr::RmpoptBase,
+        rmpopt, //
+    },
+    sys::{
+        cpu::{
+            self,
+            Cpu,
+            OnCpu, //
+        },
+        insn::Fault, //
+    },
+};
+use kernel::prelude::*;
+
+/// A core at work, through the thread that stands for it.
+pub(crate) struct CoreHands<'a> {
+    engine: &'a Engine,
+    machine: &'a Machine,
+    core: &'a Core,
+    cpu: Cpu,
+}
+
+impl<'a> CoreHands<'a> {
+    /// Takes up work on `cpu`: sees to it that RMPOPT_BASE is what it shall be.
+    ///
+    /// In thread context on `cpu`.
+    ///
+    /// # Errors
+    ///
+    /// The reason why this core cannot work.
+    pub(crate) fn take_up(
+        engine: &'a Engine,
+        machine: &'a Machine,
+        cpu: Cpu,
+    ) -> Result<Self, Stop> {
+        let (_, entry) = machine.core_of(cpu).ok_or(Stop::Moved)?;
+        let hands = Self {
+            engine,
+            machine,
+            core: &entry.core,
+            cpu,
+        };
+        hands.program(entry.core.wanted_base())?;
+        Ok(hands)
+    }
+
+    /// Sets RMPOPT_BASE unless it has the value already. A table that was off is empty.
+    fn program(&self, wanted: RmpoptBase) -> Result<(), Stop> {
+        if let State::TakenOut(_) = self.core.state() {
+            return Err(Stop::Faulted);
+        }
+        self.on_core(|on| {
+            if rmpopt::base(on)? != wanted {
+                self.core.table().wipe();
+                rmpopt::set_base(on, wanted)?;
+            }
+            self.core.set_state(State::On);
+            Ok(())
+        })
+    }
+
+    /// Runs `f` on the core, and takes the core out if it faults.
+    fn on_core<R>(&self, f: impl FnOnce(&OnCpu) -> Result<R, Fault>) -> Result<R, Stop> {
+        match OnCpu::exactly(self.cpu, f) {
+            None => Err(Stop::Moved),
+            Some(Ok(result)) => Ok(result),
+            Some(Err(fault)) => {
+                if !matches!(
+                    self.core.set_state(State::TakenOut(fault)),
+                    State::TakenOut(_)
+                ) {
+                    pr_warn!(
+                        "CPU {}: {} from RMPOPT; its core is left out until SNP is initialised again or `enabled` is set anew\n",
+                        self.cpu.number(),
+                        fault.name()
+                    );
+                }
+                self.engine.control.fault_seen();
+                Err(Stop::Faulted)
+            }
+        }
+    }
+}
+
+impl Hands for CoreHands<'_> {
+    fn attempt(&self, place: usize) -> Result<bool, Stop> {
+        let Some(ram) = self.machine.ram.get(place) else {
+            return Ok(false);
+        };
+        let won = self.on_core(|on| rmpopt::optimise(on, ram.region))?;
+        if let Some(offset) = self.core.window().and_then(|w| w.offset(ram.region)) {
+            if won {
+                self.core.table().set(offset as usize);
+            } else {
+                self.core.table().clear(offset as usize);
+            }
+        }
+        Ok(won)
+    }
+
+    fn breathe(&self) -> Result<(), Stop> {
+        if self.engine.control.aborting() {
+            return Err(Stop::Asked);
+        }
+        cpu::reschedule();
+        Ok(())
+    }
+
+    fn covers(&self, place: usize) -> bool {
+        let ram = self.machine.ram.get(place);
+        ram.is_some_and(|ram| self.core.window().is_some_and(|w| w.covers(ram.region)))
+    }
+
+    fn has(&self, place: usize) -> bool {
+        let offset = self
+            .machine
+            .ram
+            .get(place)
+            .and_then(|ram| self.core.window()?.offset(ram.region));
+        offset.is_some_and(|offset| self.core.table().test(offset as usize))
+    }
+}
+
+/// Switches RMPOPT off on the core of `cpu`, if it was us who had switched it on.
+///
+/// In thread context on `cpu`. A fault is no news: then there is nothing to switch off.
+pub(crate) fn switch_off(machine: &Machine, cpu: Cpu) {
+    let Some((_, entry)) = machine.core_of(cpu) else {
+        return;
+    };
+    if entry.core.state() == State::Off {
+        return;
+    }
+    let cleared = OnCpu::exactly(cpu, |on| rmpopt::set_base(on, RmpoptBase::OFF));
+    if let Some(Ok(())) = cleared {
+        entry.core.table().wipe();
+        entry.core.set_state(State::Off);
+    }
+}
+
+/// `cpu` goes offline. The last thread of a core takes RMPOPT along, as nobody could switch it off
+/// later.
+///
+/// In thread context on `cpu`, under the hotplug lock.
+pub(crate) fn leave(machine: &Machine, cpu: Cpu) {
+    let Some((index, _)) = machine.core_of(cpu) else {
+        return;
+    };
+    if machine.cpus_of(index).all(|other| other == cpu) {
+        switch_off(machine, cpu);
+    }
+}

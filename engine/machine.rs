@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! RAM and cores of the host, as they were when last looked at.
+
+use super::{
+    bitmap::{
+        words,
+        Bits, //
+    },
+    core::Core,
+    pass::Board,
+    region::{
+        RamRegion,
+        Splitter, //
+    },
+    window,
+};
+use crate::sys::{
+    cpu::{
+        self,
+        Cpu,
+        HotplugLock, //
+    },
+    iomem,
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    },
+};
+
+/// A core and the threads that belong to it.
+pub(crate) struct CoreEntry {
+    /// The core itself, which outlives this survey.
+    pub(crate) core: Arc<Core>,
+    /// The thread that stands for it: its first online one. `None` while all are offline.
+    pub(crate) cpu: Option<Cpu>,
+}
+
+/// One survey of the host. Its lists never change; a new survey makes a new one.
+pub(crate) struct Machine {
+    /// Regions with RAM, ascending.
+    pub(crate) ram: KVVec<RamRegion>,
+    /// All cores that were ever online, in the order in which they were found.
+    pub(crate) cores: KVVec<CoreEntry>,
+    /// The core of each CPU, by CPU number.
+    core_of: KVVec<Option<u32>>,
+    open: KVVec<Atomic<u64>>,
+    free: KVVec<Atomic<u64>>,
+    held: KVVec<Atomic<u64>>,
+    lost: KVVec<Atomic<u64>>,
+}
+
+impl Machine {
+    /// Looks at RAM and at the CPUs that are online. Cores known to `before` keep their index and
+    /// their state. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM; EINVAL where there is no RAM.
+    pub(crate) fn survey(before: Option<&Machine>, span: u32) -> Result<Self> {
+        let ram = find_ram()?;
+        let bits = words(ram.len());
+        let mut machine = Self {
+            ram,
+            cores: KVVec::new(),
+            core_of: KVVec::from_elem(None, cpu::limit() as usize, GFP_KERNEL)?,
+            open: zeroed(bits)?,
+            free: zeroed(bits)?,
+            held: zeroed(bits)?,
+            lost: zeroed(bits)?,
+        };
+        machine.find_cores(before)?;
+        machine.inherit(before);
+        let window = window::lowest(&machine.ram, span);
+        for entry in machine.cores.iter() {
+            entry.core.set_window(window);
+        }
+        Ok(machine)
+    }
+
+    fn find_cores(&mut self, before: Option<&Machine>) -> Result {
+        if let Some(before) = before {
+            for entry in before.cores.iter() {
+                self.cores.push(
+                    CoreEntry {
+                        core: entry.core.clone(),
+                        cpu: None,
+                    },
+                    GFP_KERNEL,
+                )?;
+            }
+            for (new, old) in self.core_of.iter_mut().zip(before.core_of.iter()) {
+                *new = *old;
+            }
+        }
+        let _hotplug = HotplugLock::lock();
+        for cpu in cpu::online() {
+            let first = cpu.first_sibling();
+            let known = self.core_index(cpu).or_else(|| self.core_index(first));
+            let index = match known {
+                Some(index) => index,
+                None => {
+                    let index = u32::try_from(self.cores.len()).map_err(|_| EOVERFLOW)?;
+                    self.cores.push(
+                        CoreEntry {
+                            core: Arc::new(Core::new(), GFP_KERNEL)?,
+                            cpu: None,
+                        },
+                        GFP_KERNEL,
+                    )?;
+                    index
+                }
+            };
+            if let Some(slot) = self.core_of.get_mut(cpu.index()) {
+                *slot = Some(index);
+            }
+            if let Some(entry) = self.cores.get_mut(index as usize) {
+                entry.core.set_node(cpu.node());
+                if entry.cpu.is_none() {
+                    entry.cpu = Some(cpu);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over what was known of the same RAM.
+    fn inherit(&self, before: Option<&Machine>) {
+        let Some(before) = before.filter(|b| b.ram.as_slice() == self.ram.as_slice()) else {
+            return;
+        };
+        for place in 0..self.ram.len() {
+            if before.board().free.test(place) {
+                self.board().free.set(place);
+            }
+            if before.board().held.test(place) {
+                self.board().held.set(place);
+            }
+        }
+    }
+
+    /// What is known of the regions.
+    pub(crate) fn board(&self) -> Board<'_, Atomic<u64>> {
+        Board {
+            open: Bits(&self.open),
+            free: Bits(&self.free),
+            held: Bits(&self.held),
+            lost: Bits(&self.lost),
+        }
+    }
+
+    fn core_index(&self, cpu: Cpu) -> Option<u32> {
+        *self.core_of.get(cpu.index())?
+    }
+
+    /// The core of a CPU and its index. `None` for a CPU that was never online.
+    pub(crate) fn core_of(&self, cpu: Cpu) -> Option<(usize, &CoreEntry)> {
+        let index = self.core_index(cpu)? as usize;
+        Some((index, self.cores.get(index)?))
+    }
+
+    /// The online CPUs of a core, ascending.
+    pub(crate) fn cpus_of(&self, core: usize) -> impl Iterator<Item = Cpu> + Clone + '_ {
+        (0..cpu::limit())
+            .filter_map(Cpu::new)
+            .filter(move |cpu| self.core_index(*cpu).is_some_and(|i| i as usize == core))
+            .filter(|cpu| cpu.online())
+    }
+}
+
+fn zeroed(words: usize) -> Result<KVVec<Atomic<u64>>> {
+    let mut vec = KVVec::with_capacity(words, GFP_KERNEL)?;
+    for _ in 0..words {
+        vec.push(Atomic::new(0), GFP_KERNEL)?;
+    }
+    Ok(vec)
+}
+
+fn find_ram() -> Result<KVVec<RamRegion>> {
+    let mut ram = KVVec::new();
+    let mut splitter = Splitter::default();
+    iomem::for_each_ram(|start, end| {
+        splitter.add(start, end, |region, first| {
+            let node = iomem::node_of(first.as_u64()).unwrap_or(0);
+            ram.push(RamRegion { region, node }, GFP_KERNEL)?;
+            Ok(())
+        })
+    })?;
+    Ok(ram)
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What to optimise, on which core and when.
+//!
+//! No registers and no instructions (that is `sev/`), no files (`configfs/`, `debugfs/`). Pure files,
+//! which never name the kernel crate and are compiled and tested on the host too: [`bitmap`],
+//! [`pass`], [`plan`], [`ranges`], [`region`], [`window`]. The others join them to the kernel:
+//! [`machine`] knows RAM and cores, [`hands`] is a core's part of a pass, [`runner`] carries a pass
+//! out, [`control`] takes requests, [`thread`] is the kthread that decides, [`status`] asks the
+//! hardware for what the files show.
+
+pub(crate) mod bitmap;
+pub(crate) mod control;
+pub(crate) mod core;
+pub(crate) mod hands;
+pub(crate) mod machine;
+pub(crate) mod pass;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod ranges;
+pub(crate) mod region;
+pub(crate) mod runner;
+pub(crate) mod status;
+pub(crate) mod thread;
+pub(crate) mod window;
+
+use self::{
+    control::Control,
+    machine::Machine,
+    progress::Progress, //
+};
+use crate::{
+    sev::assess::{
+        Found,
+        Role, //
+    },
+    sys::{
+        batch::Workqueue,
+        cpu::Cpu,
+        hotplug::Listener, //
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        Arc,
+        Mutex, //
+    }, //
+};
+
+/// All that lasts as long as the module: shared by the thread, the files and the hotplug callbacks.
+#[pin_data]
+pub(crate) struct Engine {
+    /// What was found when the module was loaded.
+    pub(crate) found: Found,
+    /// What follows from it.
+    pub(crate) role: Role,
+    /// Regions that a core's table spans.
+    pub(crate) span: u32,
+    /// Requests to the thread and what it reports.
+    #[pin]
+    pub(crate) control: Control,
+    /// How far the pass is.
+    pub(crate) progress: Progress,
+    /// The workqueue on which cores do their part.
+    pub(crate) workqueue: Workqueue,
+    #[pin]
+    machine: Mutex<Arc<Machine>>,
+}
+
+impl Engine {
+    /// Looks at RAM and cores. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(found: Found, role: Role, span: u32) -> Result<Arc<Self>> {
+        let machine = Arc::new(Machine::survey(None, span)?, GFP_KERNEL)?;
+        Arc::pin_init(
+            try_pin_init!(Self {
+                found,
+                role,
+                span,
+                control <- Control::new(matches!(role, Role::Optimise)),
+                progress: Progress::new(),
+                workqueue: Workqueue::new()?,
+                machine <- new_mutex!(machine),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// RAM and cores as last looked at.
+    pub(crate) fn machine(&self) -> Arc<Machine> {
+        self.machine.lock().clone()
+    }
+
+    fn set_machine(&self, machine: Arc<Machine>) {
+        *self.machine.lock() = machine;
+    }
+
+    /// The administrator's switch. Returns when RMPOPT_BASE is set accordingly on every core.
+    ///
+    /// # Errors
+    ///
+    /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait;
+    /// the switch is thrown all the same.
+    pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
+        if matches!(self.role, Role::Observe(_)) {
+            return if enabled { Err(EOPNOTSUPP) } else { Ok(()) };
+        }
+        self.control.set_enabled(enabled)
+    }
+
+    /// Asks for an attempt on all of RAM. Requests during a pass make one more pass.
+    ///
+    /// # Errors
+    ///
+    /// EPERM while not enabled, which is always so where the module only observes.
+    pub(crate) fn attempt_all(&self) -> Result {
+        self.control.attempt_all()
+    }
+}
+
+impl Listener for Engine {
+    fn online(&self, _cpu: Cpu) {
+        self.control.cpus_changed();
+    }
+
+    fn offline(&self, cpu: Cpu) {
+        if matches!(self.role, Role::Optimise) {
+            hands::leave(&self.machine(), cpu);
+            self.control.cpus_changed();
+        }
+    }
+}

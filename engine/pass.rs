@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What one core does in one round of a pass.
+//!
+//! Pure: the core is behind the trait [`Hands`], so that a fake can drive every race.
+
+use super::bitmap::{
+    Bits,
+    Word, //
+};
+
+/// Why a core stops before its work is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// The work no longer runs on its core: the CPU went offline.
+    Moved,
+    /// The core answered with a fault and is taken out.
+    Faulted,
+    /// Somebody asked for it: switched off, or unloading.
+    Asked,
+}
+
+/// What the round needs from the core that it runs on. Regions are places in the list of RAM.
+pub(crate) trait Hands {
+    /// Attempts one region; `true` if it is optimised on this core now.
+    ///
+    /// # Errors
+    ///
+    /// The reason to stop.
+    fn attempt(&self, place: usize) -> Result<bool, Stop>;
+
+    /// A point between two regions, at which others may have the core.
+    ///
+    /// # Errors
+    ///
+    /// The reason to stop.
+    fn breathe(&self) -> Result<(), Stop>;
+
+    /// Whether the region lies in this core's window.
+    fn covers(&self, place: usize) -> bool;
+
+    /// Whether the core is known to have it optimised already.
+    fn has(&self, place: usize) -> bool;
+}
+
+/// What a pass knows about regions while it runs, shared by all cores.
+pub(crate) struct Board<'a, W> {
+    /// Regions that no leader has verified yet.
+    pub(crate) open: Bits<'a, W>,
+    /// Regions that a leader found free: followers attempt these.
+    pub(crate) free: Bits<'a, W>,
+    /// Regions that a leader found to hold assigned pages.
+    pub(crate) held: Bits<'a, W>,
+    /// Regions that a follower found lost after a leader had found them free.
+    pub(crate) lost: Bits<'a, W>,
+}
+
+/// What a core did in a round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Attempts.
+    pub(crate) attempted: u32,
+    /// Attempts that left the region optimised.
+    pub(crate) won: u32,
+}
+
+/// The first round: verifies those of the open regions that `mine` names.
+///
+/// Each becomes free or held. What is still open afterwards was not reached.
+pub(crate) fn lead<W: Word, H: Hands>(
+    board: &Board<'_, W>,
+    hands: &H,
+    mine: impl Fn(usize) -> bool,
+    tally: &mut Tally,
+) -> Result<(), Stop> {
+    for place in board.open.iter_from(0) {
+        if !mine(place) {
+            continue;
+        }
+        hands.breathe()?;
+        let won = hands.attempt(place)?;
+        tally.attempted = tally.attempted.saturating_add(1);
+        if won {
+            tally.won = tally.won.saturating_add(1);
+            board.free.set(place);
+        } else {
+            board.held.set(place);
+        }
+        board.open.clear(place);
+    }
+    Ok(())
+}
+
+/// The second round: attempts what the leaders found free, from `start` on.
+pub(crate) fn follow<W: Word, H: Hands>(
+    board: &Board<'_, W>,
+    hands: &H,
+    start: usize,
+    tally: &mut Tally,
+) -> Result<(), Stop> {
+    for place in board.free.iter_from(start) {
+        if hands.has(place) || !hands.covers(place) || board.lost.test(place) {
+            continue;
+        }
+        hands.breathe()?;
+        let won = hands.attempt(place)?;
+        tally.attempted = tally.attempted.saturating_add(1);
+        if won {
+            tally.won = tally.won.saturating_add(1);
+        } else {
+            board.lost.set(place);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How far a pass is.
+
+use kernel::{
+    fmt,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
+};
+
+/// The steps of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// No pass is under way.
+    Idle,
+    /// Leaders verify regions.
+    Verify,
+    /// Followers fill their tables.
+    Fill,
+}
+
+/// The step and how far it is. Written by the thread and by the cores at work.
+pub(crate) struct Progress {
+    step: Atomic<u32>,
+    done: Atomic<u32>,
+    total: Atomic<u32>,
+}
+
+impl Progress {
+    /// No pass is under way.
+    pub(crate) fn new() -> Self {
+        Self {
+            step: Atomic::new(0),
+            done: Atomic::new(0),
+            total: Atomic::new(0),
+        }
+    }
+
+    /// Begins a step of `total` parts.
+    pub(crate) fn begin(&self, step: Step, total: usize) {
+        self.done.store(0, Relaxed);
+        self.total
+            .store(u32::try_from(total).unwrap_or(u32::MAX), Relaxed);
+        let code = match step {
+            Step::Idle => 0,
+            Step::Verify => 1,
+            Step::Fill => 2,
+        };
+        self.step.store(code, Relaxed);
+    }
+
+    /// One part of the step is done.
+    pub(crate) fn advance(&self) {
+        self.done.fetch_add(1, Relaxed);
+    }
+}
+
+/// As one line: `running: 3 of 12 regions verified`, or `pending` where none runs yet.
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.step.load(Relaxed) {
+            0 => return f.write_str("pending"),
+            1 => "regions verified",
+            _ => "cores filled",
+        };
+        let done = self.done.load(Relaxed);
+        let total = self.total.load(Relaxed);
+        write!(f, "running: {done} of {total} {what}")
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Carries a pass out: leaders on one core per node, then followers on all cores.
+
+use super::{
+    control::Attempt,
+    core::State,
+    hands::{
+        self,
+        CoreHands, //
+    },
+    machine::{
+        CoreEntry,
+        Machine, //
+    },
+    pass::{
+        self,
+        Stop,
+        Tally, //
+    },
+    plan::{
+        self,
+        PlanCore, //
+    },
+    progress::Step,
+    Engine,
+};
+use crate::sys::{
+    batch::Batch,
+    cpu::Cpu, //
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// What a pass needs, allocated before it begins: nothing is allocated in a pass.
+pub(crate) struct Runner {
+    machine: Arc<Machine>,
+    batch: Batch,
+    /// The leading core of each region.
+    leaders: KVVec<Option<u32>>,
+    /// Whether a core leads anything.
+    leading: KVVec<bool>,
+}
+
+impl Runner {
+    /// Prepares for this survey. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(machine: Arc<Machine>) -> Result<Self> {
+        let cores = machine.cores.len();
+        Ok(Self {
+            batch: Batch::new(cores)?,
+            leaders: KVVec::from_elem(None, machine.ram.len(), GFP_KERNEL)?,
+            leading: KVVec::from_elem(false, cores, GFP_KERNEL)?,
+            machine,
+        })
+    }
+
+    /// Attempts what `attempt` says on all cores that can. Sleeps until that is done.
+    pub(crate) fn pass(&mut self, engine: &Engine, attempt: Attempt) {
+        let machine = self.machine.clone();
+        let board = machine.board();
+        for entry in machine.cores.iter() {
+            entry.core.reset_last();
+        }
+        board.lost.wipe();
+        if attempt == Attempt::All {
+            board.free.wipe();
+            board.held.wipe();
+            board.open.fill(machine.ram.len());
+            for entry in machine.cores.iter() {
+                entry.core.table().wipe();
+            }
+        }
+        // A leader that is lost leaves its regions open: another one takes them over.
+        engine.progress.begin(Step::Verify, board.open.count());
+        while !board.open.empty() && !engine.control.aborting() {
+            let before = board.open.count();
+            self.lead(engine);
+            if board.open.count() == before && !self.replan() {
+                break;
+            }
+        }
+        if !engine.control.aborting() {
+            self.follow(engine);
+        }
+        engine.progress.begin(Step::Idle, 0);
+    }
+
+    /// Chooses the leaders anew; tells whether there is any.
+    fn replan(&mut self) -> bool {
+        let machine = &self.machine;
+        plan::leaders(
+            &machine.ram,
+            || machine.cores.iter().map(plan_core),
+            &mut self.leaders,
+        );
+        self.leading.iter_mut().for_each(|leads| *leads = false);
+        for (place, leader) in self.leaders.iter().enumerate() {
+            if !machine.board().open.test(place) {
+                continue;
+            }
+            if let Some(leads) = leader.and_then(|i| self.leading.get_mut(i as usize)) {
+                *leads = true;
+            }
+        }
+        self.leading.iter().any(|leads| *leads)
+    }
+
+    fn lead(&mut self, engine: &Engine) {
+        if !self.replan() {
+            return;
+        }
+        let machine = &self.machine;
+        let leaders = &self.leaders;
+        let cpus = machine
+            .cores
+            .iter()
+            .zip(self.leading.iter())
+            .filter(|(_, leads)| **leads)
+            .filter_map(|(entry, _)| entry.cpu);
+        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            work(engine, machine, cpu, |index, hands, tally| {
+                let mine = |place| {
+                    let leader = leaders.get(place).copied().flatten();
+                    leader.is_some_and(|leader| leader as usize == index)
+                };
+                pass::lead(&machine.board(), hands, mine, tally)
+            });
+        });
+    }
+
+    fn follow(&mut self, engine: &Engine) {
+        let machine = &self.machine;
+        let followers = || {
+            let usable = |entry: &&CoreEntry| plan_core(entry).window.is_some();
+            machine.cores.iter().filter(usable)
+        };
+        engine.progress.begin(Step::Fill, followers().count());
+        let cpus = followers().filter_map(|entry| entry.cpu);
+        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            work(engine, machine, cpu, |index, hands, tally| {
+                let start = plan::start(index, machine.cores.len(), machine.ram.len());
+                pass::follow(&machine.board(), hands, start, tally)
+            });
+            engine.progress.advance();
+        });
+    }
+
+    /// Switches RMPOPT off on every core on which we had switched it on. Sleeps until that is done.
+    pub(crate) fn switch_off(&mut self, engine: &Engine) {
+        let machine = &self.machine;
+        let on = |entry: &&CoreEntry| entry.core.state() != State::Off;
+        let cpus = machine
+            .cores
+            .iter()
+            .filter(on)
+            .filter_map(|entry| entry.cpu);
+        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            hands::switch_off(machine, cpu);
+        });
+    }
+}
+
+/// A core as the planner sees it: without a window while nothing can be done with it.
+fn plan_core(entry: &CoreEntry) -> PlanCore {
+    let usable = entry.cpu.is_some() && !matches!(entry.core.state(), State::TakenOut(_));
+    PlanCore {
+        node: entry.core.node(),
+        window: entry.core.window().filter(|_| usable),
+    }
+}
+
+/// Takes up work on `cpu`, does it and adds it to the core's account.
+fn work(
+    engine: &Engine,
+    machine: &Machine,
+    cpu: Cpu,
+    round: impl FnOnce(usize, &CoreHands<'_>, &mut Tally) -> Result<(), Stop>,
+) {
+    let Some((index, entry)) = machine.core_of(cpu) else {
+        return;
+    };
+    let mut tally = Tally::default();
+    let result =
+        CoreHands::take_up(engine, machine, cpu).and_then(|hands| round(index, &hands, &mut tally));
+    entry.core.add_last(tally);
+    if result == Err(Stop::Moved) {
+        // The CPU has gone; the hotplug callback has already asked for a new survey.
+        engine.control.cpus_changed();
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What happens once, when the module is loaded: look, decide, say so.
+
+use crate::{
+    engine::{
+        window::SPAN,
+        Engine, //
+    },
+    sev::{
+        assess::{
+            assess,
+            Found,
+            Role, //
+        },
+        probe,
+    },
+    sys::{
+        cpu::{
+            self,
+            OnCpu, //
+        },
+        kthread::Kthread, //
+    },
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// Looks at the processor and makes the engine for it.
+///
+/// # Errors
+///
+/// EINVAL for a window outside of 1 to 2048 GiB; ENODEV where there is nothing to do for this
+/// module; ENOMEM.
+pub(crate) fn engine(window_gib: u32, takeover: bool) -> Result<Arc<Engine>> {
+    if !(1..=SPAN).contains(&window_gib) {
+        pr_err!("window_gib={} is not in 1..={}\n", window_gib, SPAN);
+        return Err(EINVAL);
+    }
+    let found = OnCpu::any(probe::find);
+    let role = assess(&found, takeover).map_err(|refusal| {
+        pr_err!("not loaded: {}; {}\n", refusal.reason(), refusal.remedy());
+        ENODEV
+    })?;
+    let engine = Engine::new(found, role, window_gib)?;
+    report(&engine);
+    Ok(engine)
+}
+
+/// Starts the thread, where there is anything to do for it.
+///
+/// # Errors
+///
+/// ENOMEM; EINTR where the loading process is being killed.
+pub(crate) fn thread(engine: &Arc<Engine>) -> Result<Option<Kthread<Engine>>> {
+    match engine.role {
+        Role::Observe(_) => Ok(None),
+        Role::Optimise => Kthread::spawn(c"rmpopt", engine.clone()).map(Some),
+    }
+}
+
+/// The one line of a successful load: what was found, and what follows.
+fn report(engine: &Engine) {
+    let Found {
+        features,
+        syscfg,
+        rmp,
+        ..
+    } = &engine.found;
+    let machine = engine.machine();
+    let form = if rmp.segmented() {
+        "segmented"
+    } else {
+        "contiguous"
+    };
+    let has = |bit: bool| if bit { "yes" } else { "no" };
+    let what = match engine.role {
+        Role::Observe(why) => why.reason(),
+        Role::Optimise if syscfg.snp_enabled() => "attempting all of it",
+        Role::Optimise if cpu::kernel_supports_snp() => {
+            "SNP is not on yet: waiting until the ccp driver initialises it (kvm_amd with sev_snp=1)"
+        }
+        Role::Optimise => {
+            "SNP is off and the kernel did not prepare for it (see \"dmesg | grep -i -e sev -e iommu\"): waiting"
+        }
+    };
+    let observing = if matches!(engine.role, Role::Observe(_)) {
+        "observing only: "
+    } else {
+        ""
+    };
+    pr_info!(
+        "RMPOPT {}, RMPREAD {}, {} RMP at {:#x}, SNP {}; {} GiB with RAM, {} cores; {}{}\n",
+        has(features.rmpopt),
+        has(features.rmpread),
+        form,
+        rmp.base_addr(),
+        if syscfg.snp_enabled() { "on" } else { "off" },
+        machine.ram.len(),
+        machine.cores.len(),
+        observing,
+        what
+    );
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! AMD's RMPOPT for stock kernels: every core skips RMP checks for every GiB that holds no SNP guest
+//! memory.
+
+#![deny(unsafe_code)]
+
+mod configfs;
+mod debugfs;
+mod engine;
+mod load;
+mod sev;
+#[expect(
+    unsafe_code,
+    reason = "the one room that talks to C and to the processor"
+)]
+mod sys;
+
+use engine::Engine;
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+use sys::{
+    debugfs::Files,
+    hotplug::CpuHotplug,
+    kthread::Kthread, //
+};
+
+module! {
+    type: Rmpopt,
+    name: "rmpopt",
+    authors: ["The rmpopt developers"],
+    description: "AMD RMPOPT: skip RMP checks where no SNP guest memory lies",
+    license: "GPL",
+    params: {
+        window_gib: u32 {
+            default: crate::engine::window::SPAN,
+            description: "GiB that a core's table spans (1-2048); for validation only",
+        },
+        takeover: bool {
+            default: false,
+            description: "Optimise even where RMPOPT was already enabled before loading",
+        },
+    },
+}
+
+/// The parts of the module. Fields are dropped in this order: first nobody can ask any more, then
+/// nothing happens any more, then the thread switches RMPOPT off and ends.
+#[pin_data]
+struct Rmpopt {
+    #[pin]
+    controls: configfs::Directory,
+    status: Files<Engine>,
+    hotplug: CpuHotplug<Engine>,
+    thread: Option<Kthread<Engine>>,
+    engine: Arc<Engine>,
+}
+
+impl kernel::InPlaceModule for Rmpopt {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        let window_gib = module_parameters::window_gib.value();
+        let takeover = module_parameters::takeover.value();
+        pin_init::pin_init_scope(move || {
+            let engine = load::engine(window_gib, takeover)?;
+            Ok(try_pin_init!(Self {
+                hotplug: CpuHotplug::new(engine.clone())?,
+                status: debugfs::files(&engine)?,
+                thread: load::thread(&engine)?,
+                controls <- configfs::directory(engine.clone()),
+                engine,
+            }))
+        })
+    }
+}

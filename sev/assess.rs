@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What follows from what was found: refuse, observe, wait or optimise.
+
+use super::{
+    cpuid::Features,
+    msr::{
+        RmpRegisters,
+        RmpoptBase,
+        Syscfg, //
+    },
+};
+
+/// All that is read once, when the module is loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// From CPUID.
+    pub(crate) features: Features,
+    /// From the MSR of the same name.
+    pub(crate) syscfg: Syscfg,
+    /// Where the RMP is.
+    pub(crate) rmp: RmpRegisters,
+    /// From the MSR of the same name, 0 where the processor does not have it.
+    pub(crate) rmpopt_base: RmpoptBase,
+}
+
+/// Why the module does not load. Each is an ENODEV.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The processor is not AMD's.
+    NotAmd,
+    /// The processor has no SEV-SNP, or it is switched off in the firmware.
+    NoSnp,
+    /// The firmware has reserved no memory for the RMP.
+    NoRmp,
+}
+
+impl Refusal {
+    /// The reason, for a log line.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::NotAmd => "the processor is not AMD's",
+            Self::NoSnp => "the processor offers no SEV-SNP (CPUID 8000_001F EAX bit 4 is 0)",
+            Self::NoRmp => "the firmware has set up no RMP (MSRs RMP_BASE, RMP_END, RMP_CFG)",
+        }
+    }
+
+    /// What one can do about it, for the same line.
+    pub(crate) const fn remedy(self) -> &'static str {
+        match self {
+            Self::NotAmd => "RMPOPT exists on AMD EPYC with SEV-SNP only",
+            Self::NoSnp => {
+                "enable SEV-SNP in the firmware's set-up, or use an EPYC of Zen 3 or later"
+            }
+            Self::NoRmp => {
+                "enable \"SNP Memory (RMP Table) Coverage\" in the firmware's set-up and reboot"
+            }
+        }
+    }
+}
+
+/// Why the module only observes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ObserveReason {
+    /// The processor has no RMPOPT (Zen 3 to Zen 5).
+    NoRmpopt,
+    /// RMPOPT needs a segmented RMP, and the firmware has set up a contiguous one.
+    ContiguousRmp,
+    /// RMPOPT_BASE was enabled before: the kernel optimises by itself.
+    NativeSupport,
+}
+
+impl ObserveReason {
+    /// The reason, for a log line and for status files.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::NoRmpopt => "the processor has no RMPOPT",
+            Self::ContiguousRmp => {
+                "RMPOPT needs a segmented RMP, the firmware set up a contiguous one"
+            }
+            Self::NativeSupport => "RMPOPT is already in use by the kernel (takeover=1 overrides)",
+        }
+    }
+}
+
+/// What the module does on this host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It shows what can be seen and optimises nothing.
+    Observe(ObserveReason),
+    /// It optimises whenever SNP is on.
+    Optimise,
+}
+
+/// Draws the conclusion. `takeover` is the module parameter of that name.
+pub(crate) fn assess(found: &Found, takeover: bool) -> Result<Role, Refusal> {
+    let features = &found.features;
+    if !features.amd {
+        return Err(Refusal::NotAmd);
+    }
+    if !features.snp {
+        return Err(Refusal::NoSnp);
+    }
+    if !found.rmp.present() {
+        return Err(Refusal::NoRmp);
+    }
+    Ok(if !features.rmpopt {
+        Role::Observe(ObserveReason::NoRmpopt)
+    } else if !found.rmp.segmented() {
+        Role::Observe(ObserveReason::ContiguousRmp)
+    } else if found.rmpopt_base.enabled() && !takeover {
+        Role::Observe(ObserveReason::NativeSupport)
+    } else {
+        Role::Optimise
+    })
+}

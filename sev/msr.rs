@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The MSRs that configure SNP, the RMP and RMPOPT.
+//!
+//! Source: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's patches
+//! "Add RMPOPT support" of 2026.
+
+use super::addr::{
+    PhysAddr,
+    Region,
+    GIB, //
+};
+
+/// System configuration. One per core; read-write, but ignores writes once SnpEn is set.
+pub(crate) const SYSCFG: u32 = 0xc001_0010;
+/// First byte of the RMP.
+pub(crate) const RMP_BASE: u32 = 0xc001_0132;
+/// Last byte of a contiguous RMP.
+pub(crate) const RMP_END: u32 = 0xc001_0133;
+/// Form of the RMP. Exists with the segmented RMP only.
+pub(crate) const RMP_CFG: u32 = 0xc001_0136;
+/// Window and switch of RMPOPT. One per core, siblings share it.
+pub(crate) const RMPOPT_BASE: u32 = 0xc001_0139;
+
+/// Bits 51:13, in which RMP_BASE and RMP_END hold their address.
+const RMP_ADDR: u64 = ((1 << 52) - 1) & !((1 << 13) - 1);
+
+/// A value of [`SYSCFG`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Syscfg(pub u64);
+
+impl Syscfg {
+    /// SNP is on: writes are checked against the RMP (bit 24, SnpEn).
+    pub(crate) const fn snp_enabled(self) -> bool {
+        self.0 & (1 << 24) != 0
+    }
+}
+
+/// The four registers that say where the RMP is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RmpRegisters {
+    /// [`RMP_BASE`].
+    pub(crate) base: u64,
+    /// [`RMP_END`].
+    pub(crate) end: u64,
+    /// [`RMP_CFG`], 0 where the processor does not have it.
+    pub(crate) cfg: u64,
+}
+
+impl RmpRegisters {
+    /// Whether the RMP is in segments.
+    pub(crate) const fn segmented(&self) -> bool {
+        self.cfg & 1 != 0
+    }
+
+    /// log2 of the size in bytes of the memory that one segment covers.
+    pub(crate) const fn segment_shift(&self) -> u32 {
+        ((self.cfg >> 8) & 0x3f) as u32
+    }
+
+    /// The first byte of the RMP.
+    pub(crate) const fn base_addr(&self) -> u64 {
+        self.base & RMP_ADDR
+    }
+
+    /// The value of RMP_END without its reserved bits.
+    pub(crate) const fn end_addr(&self) -> u64 {
+        self.end & RMP_ADDR
+    }
+
+    /// Whether the firmware has set an RMP up at all.
+    pub(crate) const fn present(&self) -> bool {
+        self.base_addr() != 0 && (self.segmented() || self.end_addr() > self.base_addr())
+    }
+}
+
+/// A value of [`RMPOPT_BASE`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RmpoptBase(pub u64);
+
+impl RmpoptBase {
+    /// RMPOPT is off on the core and its table is empty.
+    pub(crate) const OFF: Self = Self(0);
+
+    /// The value that opens a window from `first` on.
+    pub(crate) const fn on(first: Region) -> Self {
+        Self(first.base().as_u64() | 1)
+    }
+
+    /// RMPOPT is on (bit 0, RMPOPT_EN). Where it is 0 the instruction raises #UD.
+    pub(crate) const fn enabled(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// The first region of the window.
+    pub(crate) const fn first(self) -> Option<Region> {
+        match PhysAddr::new(self.0 & !(GIB - 1)) {
+            Some(addr) => Some(Region::containing(addr)),
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The same function on many CPUs at once, in thread context: no interrupt broadcast.
+
+use super::{
+    cpu::{
+        Cpu,
+        HotplugLock, //
+    },
+    shim,
+};
+use core::ptr::{
+    self,
+    NonNull, //
+};
+use kernel::{
+    bindings,
+    container_of,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Completion, //
+    },
+    types::Opaque, //
+};
+use pin_init::stack_pin_init;
+
+/// A workqueue whose work runs on the CPU that it was queued for.
+///
+/// # Invariants
+///
+/// `wq` is a workqueue that this value owns.
+pub(crate) struct Workqueue {
+    wq: NonNull<bindings::workqueue_struct>,
+}
+
+// SAFETY: Workqueues may be used from any thread.
+unsafe impl Send for Workqueue {}
+// SAFETY: Workqueues may be used from several threads at once.
+unsafe impl Sync for Workqueue {}
+
+impl Workqueue {
+    /// Makes the workqueue `rmpopt`. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new() -> Result<Self> {
+        // SAFETY: No precondition.
+        let wq = NonNull::new(unsafe { shim::rmpopt_workqueue() }).ok_or(ENOMEM)?;
+        // INVARIANT: Just made.
+        Ok(Self { wq })
+    }
+}
+
+impl Drop for Workqueue {
+    fn drop(&mut self) {
+        // SAFETY: By the invariant; batches wait for their work, so none is pending.
+        unsafe { bindings::destroy_workqueue(self.wq.as_ptr()) };
+    }
+}
+
+/// What all work of one run shares. It lives on the stack of [`Batch::run`].
+struct Run<'a> {
+    function: &'a (dyn Fn(usize, Cpu) + Sync),
+    /// Work that has not ended yet, and one for the caller.
+    left: Atomic<i32>,
+    done: &'a Completion,
+}
+
+impl Run<'_> {
+    /// One part has ended. The last one wakes the caller: one wake-up for the whole run.
+    fn end_one(&self) {
+        let done = self.done;
+        if self.left.fetch_sub(1, Full) == 1 {
+            done.complete_all();
+        }
+    }
+}
+
+/// A work item. It never moves: [`Batch`] fixes it in its vector.
+#[repr(C)]
+struct Slot {
+    work: Opaque<bindings::work_struct>,
+    run: *const Run<'static>,
+    index: usize,
+    cpu: Option<Cpu>,
+}
+
+/// Work items for a fixed number of CPUs.
+///
+/// # Invariants
+///
+/// The slots never move. Between calls of [`Batch::run`] no slot is queued or running.
+pub(crate) struct Batch {
+    slots: KVVec<Slot>,
+}
+
+// SAFETY: The raw pointers in the slots are used during `run` only.
+unsafe impl Send for Batch {}
+
+impl Batch {
+    /// Makes a batch for at most `capacity` CPUs. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(capacity: usize) -> Result<Self> {
+        let mut slots = KVVec::with_capacity(capacity, GFP_KERNEL)?;
+        for index in 0..capacity {
+            slots.push(
+                Slot {
+                    work: Opaque::zeroed(),
+                    run: ptr::null(),
+                    index,
+                    cpu: None,
+                },
+                GFP_KERNEL,
+            )?;
+        }
+        for slot in slots.iter() {
+            // SAFETY: The slot is at its final place: the vector is full and never grows.
+            unsafe { shim::rmpopt_work_init(slot.work.get(), work) };
+        }
+        // INVARIANT: Nothing moves a slot from here on, and nothing is queued.
+        Ok(Self { slots })
+    }
+
+    /// Runs `function(i, cpu)` once for the i-th of `cpus`, on that CPU, all at the same time; returns
+    /// when all have returned. May sleep, allocates nothing.
+    ///
+    /// A CPU that is offline is left out. One that goes offline meanwhile may see `function` called
+    /// on another CPU: `function` has to check with [`super::cpu::OnCpu::exactly`]. CPUs beyond the
+    /// capacity are left out as well. Returns how many CPUs were left out.
+    pub(crate) fn run(
+        &mut self,
+        wq: &Workqueue,
+        cpus: impl Iterator<Item = Cpu>,
+        function: &(dyn Fn(usize, Cpu) + Sync),
+    ) -> usize {
+        stack_pin_init!(let done = Completion::new());
+        let run = Run {
+            function,
+            left: Atomic::new(1),
+            done: &done,
+        };
+        let mut left_out = 0usize;
+        let mut used = 0usize;
+        let hotplug = HotplugLock::lock();
+        for (index, cpu) in cpus.enumerate() {
+            let slot = match self.slots.get_mut(used) {
+                Some(slot) if cpu.online() => slot,
+                _ => {
+                    left_out = left_out.saturating_add(1);
+                    continue;
+                }
+            };
+            used = used.saturating_add(1);
+            slot.run = (&raw const run).cast();
+            slot.index = index;
+            slot.cpu = Some(cpu);
+            run.left.fetch_add(1, Relaxed);
+            // SAFETY: The slot's work was initialised in `new`, and is not queued by the invariant.
+            // `cpu` is online and stays so until the lock is dropped.
+            unsafe {
+                bindings::queue_work_on(cpu.number() as i32, wq.wq.as_ptr(), slot.work.get())
+            };
+        }
+        drop(hotplug);
+        run.end_one();
+        done.wait_for_completion();
+        for slot in self.slots.iter().take(used) {
+            // The work's function may not have returned to the workqueue yet.
+            // SAFETY: The work was initialised in `new`.
+            unsafe { bindings::flush_work(slot.work.get()) };
+        }
+        // INVARIANT: All work that was queued has returned.
+        left_out
+    }
+}
+
+/// Called in thread context by a worker of the CPU, or of any CPU once that one has gone offline.
+///
+/// # Safety
+///
+/// `work` is that of a slot of a batch in [`Batch::run`].
+unsafe extern "C" fn work(work: *mut bindings::work_struct) {
+    // SAFETY: By the contract above, it is the field of a `Slot`.
+    let slot = unsafe { &*container_of!(Opaque::cast_from(work), Slot, work) };
+    // SAFETY: `Batch::run` waits for all its work before its `Run` goes away.
+    let run = unsafe { &*slot.run };
+    if let Some(cpu) = slot.cpu {
+        (run.function)(slot.index, cpu);
+    }
+    run.end_one();
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! CPUs: which are online, which are siblings, and staying on one.
+
+use super::shim;
+use core::marker::PhantomData;
+use kernel::bindings;
+
+/// The number of a CPU (a thread of a core), below [`limit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Cpu(u32);
+
+impl Cpu {
+    /// The number, as in `/proc/cpuinfo`.
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
+    /// The number as an index.
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+
+    /// The CPU with this number, `None` at or above [`limit`].
+    pub(crate) fn new(number: u32) -> Option<Self> {
+        (number < limit()).then_some(Self(number))
+    }
+
+    /// Whether it is online. May be outdated at once unless a [`HotplugLock`] is held.
+    pub(crate) fn online(self) -> bool {
+        // SAFETY: The number is below nr_cpu_ids, so its bit is in the mask.
+        unsafe { shim::rmpopt_cpu_online(self.0) }
+    }
+
+    /// The first online thread of its core. Itself while it is offline.
+    pub(crate) fn first_sibling(self) -> Self {
+        // SAFETY: The number is below nr_cpu_ids, so it has a sibling mask.
+        Self(unsafe { shim::rmpopt_first_sibling(self.0) })
+    }
+
+    /// Its NUMA node, 0 where the firmware names none.
+    pub(crate) fn node(self) -> u32 {
+        // SAFETY: The number is below nr_cpu_ids, so it has an entry in the node map.
+        u32::try_from(unsafe { shim::rmpopt_cpu_node(self.0) }).unwrap_or(0)
+    }
+
+    /// The CPU that the caller runs on at this moment. A hint only.
+    pub(crate) fn current() -> Self {
+        // SAFETY: Reading the current CPU's number has no precondition.
+        Self(unsafe { shim::rmpopt_this_cpu() })
+    }
+}
+
+/// One more than the largest CPU number of this boot.
+pub(crate) fn limit() -> u32 {
+    kernel::cpu::nr_cpu_ids()
+}
+
+/// All online CPUs, in ascending order.
+pub(crate) fn online() -> impl Iterator<Item = Cpu> + Clone {
+    (0..limit()).map(Cpu).filter(|cpu| cpu.online())
+}
+
+/// Keeps CPUs from coming and going while it lives. Taking it may sleep.
+pub(crate) struct HotplugLock(PhantomData<*mut ()>);
+
+impl HotplugLock {
+    /// Waits for a CPU that is just coming or going and takes the lock.
+    ///
+    /// Must not be called from a hotplug callback, which already holds it exclusively.
+    pub(crate) fn lock() -> Self {
+        // SAFETY: May sleep, which the caller allows; released in `drop`.
+        unsafe { bindings::cpus_read_lock() };
+        Self(PhantomData)
+    }
+}
+
+impl Drop for HotplugLock {
+    fn drop(&mut self) {
+        // SAFETY: Taken in `lock` by this task, as the type is neither Send nor Sync.
+        unsafe { bindings::cpus_read_unlock() };
+    }
+}
+
+/// Proof that the caller stays on one CPU.
+///
+/// # Invariants
+///
+/// Preemption is off while a value exists, and `cpu` is the CPU that runs the caller.
+pub(crate) struct OnCpu {
+    cpu: Cpu,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl OnCpu {
+    /// Runs `f` on the CPU that the caller happens to be on. `f` must not sleep.
+    pub(crate) fn any<R>(f: impl FnOnce(&OnCpu) -> R) -> R {
+        // SAFETY: Paired with the enabling below; nothing in between returns or unwinds.
+        unsafe { shim::rmpopt_preempt_disable() };
+        // INVARIANT: Preemption is off until `on` is gone.
+        let on = OnCpu {
+            cpu: Cpu::current(),
+            _not_send: PhantomData,
+        };
+        let result = f(&on);
+        // SAFETY: Paired with the disabling above.
+        unsafe { shim::rmpopt_preempt_enable() };
+        result
+    }
+
+    /// Runs `f` if the caller is on `cpu`, returns `None` if it is not. `f` must not sleep.
+    pub(crate) fn exactly<R>(cpu: Cpu, f: impl FnOnce(&OnCpu) -> R) -> Option<R> {
+        Self::any(|on| (on.cpu == cpu).then(|| f(on)))
+    }
+}
+
+/// A point at which another task may have the CPU. Must be called where sleeping is allowed.
+pub(crate) fn reschedule() {
+    // SAFETY: Called in thread context without locks, by the function's contract.
+    unsafe { shim::rmpopt_cond_resched() };
+}
+
+/// Whether the kernel itself is prepared to be an SNP host (`CC_ATTR_HOST_SEV_SNP`).
+pub(crate) fn kernel_supports_snp() -> bool {
+    // SAFETY: Reads a flag that is fixed after boot.
+    unsafe { shim::rmpopt_host_snp() }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Instructions that the assembler does not know yet, each with a fault fixup.
+
+use super::cpu::OnCpu;
+use core::arch::asm;
+
+/// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`: jump, with the trap number in
+/// RAX.
+pub(super) const EX_TYPE_FAULT: i32 = 2;
+
+/// The exception that an instruction raised instead of doing its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// #UD, vector 6: the instruction is absent, or switched off on this core.
+    InvalidOpcode,
+    /// #GP, vector 13: the MSR is absent, or the value is not allowed now.
+    GeneralProtection,
+    /// Any other vector.
+    Other(u8),
+}
+
+impl Fault {
+    /// Decodes the vector that the kernel's fixup left in RAX.
+    pub(super) fn from_vector(rax: u64) -> Self {
+        match rax {
+            6 => Self::InvalidOpcode,
+            13 => Self::GeneralProtection,
+            _ => Self::Other(rax.to_le_bytes()[0]),
+        }
+    }
+
+    /// The architecture's name of the exception.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::InvalidOpcode => "#UD",
+            Self::GeneralProtection => "#GP",
+            Self::Other(_) => "an unexpected exception",
+        }
+    }
+}
+
+/// RMPOPT: returns the carry flag, which tells whether the region is optimised on this core.
+///
+/// `rax` is a physical address in the region, `rcx` the function: 0 verify and report, 1 report
+/// only.
+///
+/// # Errors
+///
+/// [`Fault::InvalidOpcode`] on a processor without it, and where the core's RMPOPT_EN is 0.
+pub(crate) fn __rmpopt(_on: &OnCpu, rax: u64, rcx: u64) -> Result<bool, Fault> {
+    let mut faulted = 1u8;
+    let after: u64;
+    let carry: u8;
+    // SAFETY: RMPOPT reads no memory that the kernel knows of and changes only the core's own table
+    // and CF; whatever it answers, all accesses stay checked where they must be. The entry below
+    // turns a fault into a jump to label 2 with `faulted` left at 1, and a `mov` changes no flags.
+    unsafe {
+        asm!(
+            "1: .byte 0xf2, 0x0f, 0x01, 0xfc",
+            "setc {carry}",
+            "movb $0, {faulted}",
+            "2:",
+            ".pushsection __ex_table, \"a\", @progbits",
+            ".balign 4",
+            ".long (1b) - .",
+            ".long (2b) - .",
+            ".long {ex_type}",
+            ".popsection",
+            inout("rax") rax => after,
+            in("rcx") rcx,
+            carry = out(reg_byte) carry,
+            faulted = inout(reg_byte) faulted,
+            ex_type = const EX_TYPE_FAULT,
+            options(att_syntax, nostack),
+        )
+    };
+    if faulted != 0 {
+        return Err(Fault::from_vector(after));
+    }
+    Ok(carry != 0)
+}

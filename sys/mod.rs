@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The one room with `unsafe` code: instructions with fault fixups, MSRs, and the facilities of the
+//! kernel for which the kernel crate has no safe form yet.
+//!
+//! Each file wraps one concept; a constructor acquires, `Drop` releases. No policy here, and nothing
+//! of the kernel's bindings leaves this room. What differs between kernels is here only. `shim.c`
+//! holds the kernel's macros and inline functions that bindings cannot carry.
+
+pub(crate) mod batch;
+pub(crate) mod cpu;
+pub(crate) mod cpuid;
+pub(crate) mod debugfs;
+pub(crate) mod hotplug;
+pub(crate) mod insn;
+pub(crate) mod iomem;
+pub(crate) mod kthread;
+pub(crate) mod msr;
+mod shim;

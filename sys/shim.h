@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What Rust needs of the kernel's macros and inline functions. One line each, no logic.
+ * sys/shim.rs declares the same functions for Rust: change both together.
+ */
+#ifndef RMPOPT_SHIM_H
+#define RMPOPT_SHIM_H
+
+#include <linux/types.h>
+
+struct work_struct;
+struct workqueue_struct;
+
+unsigned int rmpopt_this_cpu(void);
+void rmpopt_preempt_disable(void);
+void rmpopt_preempt_enable(void);
+void rmpopt_cond_resched(void);
+bool rmpopt_cpu_online(unsigned int cpu);
+unsigned int rmpopt_first_sibling(unsigned int cpu);
+int rmpopt_cpu_node(unsigned int cpu);
+int rmpopt_pfn_node(u64 pfn);
+bool rmpopt_host_snp(void);
+
+void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct *work));
+struct workqueue_struct *rmpopt_workqueue(void);
+
+#endif
