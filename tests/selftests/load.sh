@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: one smt dimms
+# Load, unload, load again: what is there meanwhile, and that nothing is left.
+. "$(dirname "$0")/tap.sh"
+begin 40
+
+# bases_set: cores whose RMPOPT_BASE is enabled, as the emulator sees it.
+bases_set()
+{
+	core=0
+	set=0
+	while [ $core -lt "$(cores)" ]; do
+		[ "$(($(emu base $core) & 1))" = 0 ] || set=$((set + 1))
+		core=$((core + 1))
+	done
+	echo $set
+}
+
+kthreads()
+{
+	ps | grep -c '\[rmpopt\]'
+}
+
+# Nothing of the module may be found in the system.
+nothing_left()
+{
+	is "$1: RMPOPT_BASE is 0 on every core" "$(bases_set)" 0
+	is "$1: no table has a region" "$(emulator_table | grep -vc ' none$')" 0
+	fails "$1: no debugfs directory" test -e $DEBUG
+	fails "$1: no configfs directory" test -e $CONFIG
+	fails "$1: no module in sysfs" test -e /sys/module/rmpopt
+	is "$1: no kthread" "$(kthreads)" 0
+	is "$1: nothing of it in /proc/modules" "$(grep -c '^rmpopt ' /proc/modules)" 0
+	is "$1: no workqueue" "$(ps | grep -c '\[kworker/R-rmpop')" 0
+}
+
+unload
+nothing_left "before"
+
+for turn in first second third; do
+	log_mark
+	emu forget >/dev/null
+	is "$turn load: insmod" "$(try insmod $MODULE)" ok
+	within 60 "$turn load: the first pass ends" idle
+	is "$turn load: RMPOPT_BASE is set on every core" "$(bases_set)" "$(cores)"
+	ok "$turn load: debugfs directory" test -d $DEBUG
+	ok "$turn load: configfs directory" test -d $CONFIG
+	is "$turn load: one kthread" "$(kthreads)" 1
+	tables_agree "$turn load: the table is what the cores have"
+	is "$turn load: a second insmod" "$(try insmod $MODULE)" EEXIST
+	is "$turn load: rmmod" "$(try rmmod rmpopt)" ok
+	nothing_left "$turn unload"
+	no_splat "$turn turn: the kernel log is clean"
+done
+
+# Away in the middle of a pass. Whether the pass was still under way is not
+# up to the script, so it is tried several times.
+for turn in 1 2 3 4 5; do
+	emu forget >/dev/null
+	load
+	rmmod rmpopt
+done
+nothing_left "rmmod during a first pass"
+load
+poll 60 idle
+for turn in 1 2 3 4 5; do
+	emu forget >/dev/null
+	echo 1 >$CONFIG/action
+	rmmod rmpopt
+	load
+done
+unload
+nothing_left "rmmod during a pass"
+no_splat "the kernel log is clean"
+finish

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: zen5 zen4
+# Without RMPOPT the module loads and observes; it runs no instruction that the
+# processor does not have and touches no register.
+. "$(dirname "$0")/tap.sh"
+begin 18
+
+unload
+log_mark
+emu reset >/dev/null
+is "insmod" "$(try insmod $MODULE)" ok
+like "the log says what follows" "$(log_lines observ)" "*observ*"
+is "in one line" "$(log_count)" 1
+sleep 1
+
+is "action reads idle" "$(cat $CONFIG/action)" idle
+is "enabled reads 0" "$(cat $CONFIG/enabled)" 0
+is "action: 1" "$(try write $CONFIG/action 1)" EPERM
+is "action: 2" "$(try write $CONFIG/action 2)" EINVAL
+is "enabled: 1" "$(try write $CONFIG/enabled 1)" EOPNOTSUPP
+is "enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+is "enabled: 2" "$(try write $CONFIG/enabled 2)" EINVAL
+is "the table has a line for each region with RAM" "$(table | cut -d' ' -f1 | tr '\n' ' ')" "$(ram_regions | tr '\n' ' ')"
+is "nothing is optimised" "$(table | grep -vc ' none$')" 0
+for cpu in $(cpus); do
+	is "cpu/$cpu: state" "$(field "$cpu" state)" off
+done
+
+insmod $MODULES/snp_guest.ko
+is "a guest gets pages" "$(try write $GUEST/cmd "assign 4 2m 1 5")" ok
+is "and gives them back" "$(try write $GUEST/cmd "release all")" ok
+rmmod snp_guest
+
+is "no RMPOPT was executed" \
+	"$(($(emu get rmpopt.verify) + $(emu get rmpopt.report) + $(emu get rmpopt.ud)))" 0
+is "RMPOPT_BASE was not written" "$(emu get rmpopt_base.writes)" 0
+is "rmmod" "$(try rmmod rmpopt)" ok
+no_splat "the kernel log is clean"
+finish

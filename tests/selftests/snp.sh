@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: snpoff smt
+# SNP is off when the module is loaded, comes on, goes off and comes on again.
+. "$(dirname "$0")/tap.sh"
+begin 25
+
+attempts()
+{
+	echo $(($(emu get rmpopt.verify) + $(emu get rmpopt.report)))
+}
+
+filled()
+{
+	idle && [ "$(table | grep -vc ' none$')" = "$(free_regions | wc -l)" ]
+}
+
+unload
+emu snp off >/dev/null
+log_mark
+emu reset >/dev/null
+is "insmod while SNP is off" "$(try insmod $MODULE)" ok
+at_least "the log says that it waits, and for what" "$(log_count 'SNP')" 1
+sleep 2.5
+is "no RMPOPT before SNP is on" "$(attempts)" 0
+is "and no #UD" "$(emu get rmpopt.ud)" 0
+is "enabled reads 1" "$(cat $CONFIG/enabled)" 1
+is "action: 1" "$(try write $CONFIG/action 1)" ok
+within 60 "that ends without SNP, too" idle
+is "still no RMPOPT" "$(attempts)" 0
+is "nothing is optimised" "$(table | grep -vc ' none$')" 0
+
+emu snp on >/dev/null
+within 60 "it starts by itself when SNP comes on" filled
+tables_agree "the table is what the cores have"
+is "cpu/0: state" "$(field 0 state)" enabled
+
+# Off while it is loaded and asleep; noticed at the next attempt at the latest.
+emu snp off >/dev/null
+is "nothing is optimised while SNP is off" "$(table | grep -vc ' none$')" 0
+is "action: 1" "$(try write $CONFIG/action 1)" ok
+within 60 "that ends" idle
+is "nothing is optimised" "$(table | grep -vc ' none$')" 0
+emu snp on >/dev/null
+within 60 "it goes on by itself when SNP is back" filled
+tables_agree "the table is what the cores have"
+
+# A new initialisation between two looks: RMPOPT_BASE is 0, the tables are empty.
+emu snp off >/dev/null
+emu snp on >/dev/null
+is "nothing is optimised after a new initialisation" "$(table | grep -vc ' none$')" 0
+is "action: 1" "$(try write $CONFIG/action 1)" ok
+within 60 "wins all back" filled
+tables_agree "the table is what the cores have"
+
+# The legacy shutdown leaves all set.
+emu snp off-legacy >/dev/null
+is "action: 1 after a legacy shutdown" "$(try write $CONFIG/action 1)" ok
+within 60 "that ends" idle
+tables_agree "the table is what the cores have"
+emu snp on >/dev/null
+try write $CONFIG/action 1 >/dev/null
+within 60 "all is there after the next initialisation" filled
+
+# In the middle of passes.
+for turn in $(seq 10); do
+	emu forget >/dev/null
+	echo 1 >$CONFIG/action
+	emu snp off >/dev/null
+	echo 1 >$CONFIG/action
+	emu snp on >/dev/null
+done
+echo 1 >$CONFIG/action
+within 60 "SNP going and coming during passes: all is there in the end" filled
+tables_agree "the table is what the cores have"
+
+# Off, and the module leaves.
+emu snp off >/dev/null
+is "rmmod while SNP is off" "$(try rmmod rmpopt)" ok
+emu snp on >/dev/null
+no_splat "the kernel log is clean"
+finish

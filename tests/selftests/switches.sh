@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: smt
+# What the manuals leave open: whatever the answer is, the module is safe, and
+# its table is what the cores have.
+. "$(dirname "$0")/tap.sh"
+begin 60
+
+free=$(free_regions | wc -l)
+
+# all_free HOW: every region without an assigned page is optimised everywhere.
+all_free()
+{
+	idle && [ "$(table | grep -vc ' none$')" = "$free" ] &&
+		[ "$(emulator_table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" = \
+			"$(cat /sys/devices/system/cpu/online)" ]
+}
+
+while read -r name values; do
+	for value in $values; do
+		what=$name=$value
+		unload
+		emu snp off >/dev/null
+		emu snp on >/dev/null
+		emu forget >/dev/null
+		log_mark
+		ok "$what" emu switch "$name" "$value"
+		is "$what: insmod" "$(try insmod $MODULE)" ok
+		within 60 "$what: the first pass wins all" all_free
+		tables_agree "$what: the table is what the cores have"
+		echo 0 >$CONFIG/enabled
+		is "$what: disabled, nothing is optimised" "$(table | grep -vc ' none$')" 0
+		echo 1 >$CONFIG/enabled
+		within 60 "$what: enabled, all is back" all_free
+		pass
+		within 60 "$what: another attempt keeps it" all_free
+		tables_agree "$what: the table is what the cores have"
+		is "$what: no #UD" "$(field 0 state)" enabled
+		is "$what: rmmod" "$(try rmmod rmpopt)" ok
+		is "$what: no warning of the module" "$(log_lines 'left out')" ""
+		no_splat "$what: the kernel log is clean"
+	done
+	# The first value is the default.
+	emu switch "$name" "${values%% *}" >/dev/null
+done <<-EOF
+	outside_window cf0 ud
+	function_above_1 ud mask report
+	base_write_clears always change base
+	unaligned_base gp align
+	early_enable gp ignore
+	uncovered cf1 cf0
+	sub_pages zero copy
+	stored_result kept off 2
+EOF
+
+# Loaded before SNP is on, where setting RMPOPT_EN is an open question.
+for value in ignore gp; do
+	emu snp off >/dev/null
+	emu switch early_enable $value >/dev/null
+	log_mark
+	load
+	sleep 1.5
+	emu snp on >/dev/null
+	within 60 "early_enable=$value, loaded while SNP is off: all is there when it is on" all_free
+	is "early_enable=$value: no warning of the module" "$(log_lines 'left out')" ""
+	unload
+	no_splat "early_enable=$value: the kernel log is clean"
+done
+finish
