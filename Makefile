@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+# `make help` lists the targets. Everything is built in the root that
+# scripts/root makes; with KDIR=/path the module is built with the machine's
+# own tools against that kernel tree instead.
+
+TREE := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
+JOBS := $(shell nproc)
+# What the parts of this project share with each other.
+export KERNEL CLIPPY
+# The emulated host's shape: see scripts/host.
+export CPUS CORES THREADS NODES MEMORY DIMMS MODEL EMU APPEND REPORT PLUGIN
+# The root and the tests: see scripts/root, tests/run.
+export MIRROR RMPOPT_CACHE T
+
+ROOT := $(TREE)/scripts/in-root
+# One build at a time in a tree.
+LOCK = mkdir -p $(TREE)/build && flock $(TREE)/build/lock
+
+.PHONY: all module test-modules emulator all-parts run shell test check \
+	fmt clean distclean help modules_install
+
+all: module
+
+## Build
+
+module: ## build rmpopt.ko (the default); KDIR=/path against that tree
+ifdef KDIR
+	@$(TREE)/scripts/check-kdir $(KDIR)
+	@mkdir -p $(TREE)/build/module
+	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules
+	@cp $(TREE)/build/module/rmpopt.ko $(TREE)/rmpopt.ko
+else
+	@$(TREE)/scripts/root
+	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(if $(CLIPPY),CLIPPY=$(CLIPPY)) module
+endif
+
+test-modules: ## build the selftests' modules
+ifdef KDIR
+	@mkdir -p $(TREE)/build/test-modules
+	$(MAKE) -C $(KDIR) M=$(TREE)/tests/selftests/modules MO=$(TREE)/build/test-modules modules
+else
+	@$(TREE)/scripts/root
+	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build test-modules
+endif
+
+emulator: ## build the QEMU plugin that is the SEV-SNP host
+	@$(TREE)/scripts/root
+	@$(LOCK) $(ROOT) cargo build --quiet --release --locked \
+		--manifest-path $(TREE)/emulator/Cargo.toml --target-dir $(TREE)/build/emulator
+
+all-parts: module test-modules emulator
+
+modules_install: module ## install rmpopt.ko; KDIR=/path as above
+	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules_install
+
+## See it
+
+run: all-parts ## show the module at work in an emulated SEV-SNP host
+	@$(TREE)/scripts/host $(TREE)/scripts/demo
+
+shell: all-parts ## a root shell in that host, the module loaded
+	@$(TREE)/scripts/host --shell
+
+## Test
+
+test: all-parts ## all tests; T=PATTERN runs those whose name matches
+	@$(TREE)/tests/run
+
+check: ## formatting and lints, the kernel's settings
+	@$(TREE)/scripts/check
+
+fmt: ## format all Rust code
+	@$(ROOT) $(TREE)/scripts/inside/fmt
+
+## Clean
+
+clean: ## remove what was built
+	rm -rf $(TREE)/build $(TREE)/rmpopt.ko
+
+distclean: clean ## remove the cache too: the root and the kernel trees
+	@$(TREE)/scripts/clean-cache
+
+help: ## this list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^## / { print "\n" substr($$0, 4) ":" } \
+		/^[a-z_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@echo
+	@echo "Variables:"
+	@echo "  KERNEL=amd64         the image: amd64, cloud, rt, or a release"
+	@echo "  CPUS=8 CORES=4 THREADS=2 NODES=2 MEMORY=8G DIMMS=0 MODEL=zen6"
+	@echo "                       the emulated host; MODEL: zen6, zen5, zen4, none"
+	@echo "  RMPOPT_CACHE=/path   where the root and the kernel tree are kept"
+	@echo "  MIRROR=URL           the Debian mirror, when not the one of this machine's apt"
