@@ -26,9 +26,9 @@ pub(crate) fn leaders<I>(ram: &[RamRegion], cores: impl Fn() -> I, leaders: &mut
 where
     I: Iterator<Item = PlanCore>,
 {
+    // The last leader that is on the node of what it leads: neighbours nearly always share it.
     let mut last: Option<(u32, u32, Window)> = None;
     for (region, leader) in ram.iter().zip(leaders.iter_mut()) {
-        // Neighbours in the list nearly always share node and leader.
         if let Some((node, core, window)) = last {
             if node == region.node && window.covers(region.region) {
                 *leader = Some(core);
@@ -45,7 +45,9 @@ where
             .find(|(_, node, _)| *node == region.node)
             .or_else(|| covering().next());
         *leader = chosen.map(|(i, _, _)| i);
-        last = chosen.map(|(i, _, window)| (region.node, i, window));
+        last = chosen
+            .filter(|(_, node, _)| *node == region.node)
+            .map(|(i, node, window)| (node, i, window));
     }
 }
 

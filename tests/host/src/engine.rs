@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The pure files of `engine/`.
+
+#[path = "../../../engine/bitmap.rs"]
+pub(crate) mod bitmap;
+#[path = "../../../engine/pass.rs"]
+pub(crate) mod pass;
+#[path = "../../../engine/plan.rs"]
+pub(crate) mod plan;
+#[path = "../../../engine/ranges.rs"]
+pub(crate) mod ranges;
+#[path = "../../../engine/region.rs"]
+pub(crate) mod region;
+#[path = "../../../engine/window.rs"]
+pub(crate) mod window;

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The module's pure files, compiled on the host: the same text, without the kernel crate.
+//!
+//! What these files may use is what is declared in [`sev`] and [`engine`]. `purity.rs` keeps the kernel out of them.
+
+#![deny(unsafe_code)]
+#![cfg_attr(not(test), expect(dead_code, reason = "the tests are the only user"))]
+
+pub(crate) mod engine;
+pub(crate) mod sev;
+
+#[cfg(test)]
+mod assess;
+#[cfg(test)]
+mod bitmap;
+#[cfg(test)]
+mod cpuid;
+#[cfg(test)]
+mod msr;
+#[cfg(test)]
+mod pass;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
+mod purity;
+#[cfg(test)]
+mod ranges;
+#[cfg(test)]
+mod region;
+#[cfg(test)]
+mod words;

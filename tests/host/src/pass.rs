@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The rounds of a pass against a fake core, through every race.
+
+use crate::{
+    engine::{
+        bitmap::Bits,
+        pass::{
+            follow,
+            lead,
+            Board,
+            Hands,
+            Stop,
+            Tally, //
+        },
+    },
+    words::zeroed,
+};
+use std::{
+    cell::{
+        Cell,
+        RefCell, //
+    },
+    collections::BTreeSet,
+    sync::atomic::AtomicU64,
+};
+
+const REGIONS: usize = 20;
+
+/// A core whose answers the test chooses.
+#[derive(Default)]
+struct Fake {
+    /// Regions with an assigned page.
+    assigned: RefCell<BTreeSet<usize>>,
+    table: RefCell<BTreeSet<usize>>,
+    attempts: RefCell<Vec<usize>>,
+    window: Option<std::ops::Range<usize>>,
+    /// Stops with this at the attempt of that number.
+    stop: Cell<Option<(usize, Stop)>>,
+    /// Stops with this at the rescheduling point of that number.
+    interrupt: Cell<Option<(usize, Stop)>>,
+    breaths: Cell<usize>,
+}
+
+impl Hands for Fake {
+    fn attempt(&self, place: usize) -> Result<bool, Stop> {
+        if let Some((at, stop)) = self.stop.get() {
+            if self.attempts.borrow().len() == at {
+                return Err(stop);
+            }
+        }
+        self.attempts.borrow_mut().push(place);
+        if self.assigned.borrow().contains(&place) {
+            self.table.borrow_mut().remove(&place);
+            return Ok(false);
+        }
+        self.table.borrow_mut().insert(place);
+        Ok(true)
+    }
+
+    fn breathe(&self) -> Result<(), Stop> {
+        let breath = self.breaths.replace(self.breaths.get() + 1);
+        match self.interrupt.get() {
+            Some((at, stop)) if breath == at => Err(stop),
+            _ => Ok(()),
+        }
+    }
+
+    fn covers(&self, place: usize) -> bool {
+        self.window.as_ref().is_none_or(|w| w.contains(&place))
+    }
+
+    fn has(&self, place: usize) -> bool {
+        self.table.borrow().contains(&place)
+    }
+}
+
+struct Room([Vec<AtomicU64>; 4]);
+
+impl Room {
+    fn new() -> Self {
+        let room = Self([0; 4].map(|_| zeroed(REGIONS)));
+        room.board().open.fill(REGIONS);
+        room
+    }
+
+    fn board(&self) -> Board<'_, AtomicU64> {
+        let [open, free, held, lost] = &self.0;
+        Board {
+            open: Bits(open),
+            free: Bits(free),
+            held: Bits(held),
+            lost: Bits(lost),
+        }
+    }
+}
+
+fn places(bits: Bits<'_, AtomicU64>) -> Vec<usize> {
+    bits.iter_from(0).collect()
+}
+
+#[test]
+fn leaders_sort_regions_into_free_and_held() {
+    let room = Room::new();
+    let core = Fake::default();
+    core.assigned.borrow_mut().extend([3, 7]);
+    let mut tally = Tally::default();
+    assert_eq!(lead(&room.board(), &core, |_| true, &mut tally), Ok(()));
+    assert_eq!(places(room.board().held), [3, 7]);
+    assert_eq!(room.board().free.count(), REGIONS - 2);
+    assert!(room.board().open.empty());
+    assert_eq!((tally.attempted, tally.won), (20, 18));
+}
+
+#[test]
+fn a_leader_touches_its_own_regions_only() {
+    let room = Room::new();
+    let core = Fake::default();
+    let mut tally = Tally::default();
+    assert_eq!(
+        lead(&room.board(), &core, |p| p % 2 == 0, &mut tally),
+        Ok(())
+    );
+    assert_eq!(room.board().open.count(), REGIONS / 2);
+    assert!(core.attempts.borrow().iter().all(|p| p % 2 == 0));
+}
+
+#[test]
+fn what_a_lost_leader_did_not_reach_stays_open() {
+    for stop in [Stop::Moved, Stop::Faulted, Stop::Asked] {
+        let room = Room::new();
+        let core = Fake::default();
+        core.stop.set(Some((5, stop)));
+        let mut tally = Tally::default();
+        assert_eq!(lead(&room.board(), &core, |_| true, &mut tally), Err(stop));
+        assert_eq!(room.board().open.count(), REGIONS - 5);
+        assert_eq!(room.board().free.count(), 5);
+        assert_eq!(tally.attempted, 5);
+        let second = Fake::default();
+        assert_eq!(lead(&room.board(), &second, |_| true, &mut tally), Ok(()));
+        assert!(room.board().open.empty());
+        assert_eq!(second.attempts.borrow().len(), REGIONS - 5);
+    }
+}
+
+#[test]
+fn followers_run_only_what_is_free_and_begin_at_their_place() {
+    let room = Room::new();
+    let leader = Fake::default();
+    leader.assigned.borrow_mut().extend([0, 9]);
+    let mut tally = Tally::default();
+    lead(&room.board(), &leader, |_| true, &mut tally).unwrap();
+    let core = Fake::default();
+    follow(&room.board(), &core, 8, &mut tally).unwrap();
+    let attempts = core.attempts.borrow();
+    assert_eq!(attempts[..3], [8, 10, 11]);
+    assert_eq!(attempts.len(), REGIONS - 2);
+    assert_eq!(attempts.last(), Some(&7));
+}
+
+#[test]
+fn with_nothing_free_followers_do_nothing() {
+    let room = Room::new();
+    let core = Fake::default();
+    let mut tally = Tally::default();
+    follow(&room.board(), &core, 0, &mut tally).unwrap();
+    assert_eq!(tally, Tally::default());
+    assert_eq!(core.breaths.get(), 0);
+}
+
+#[test]
+fn what_a_core_has_costs_nothing() {
+    let room = Room::new();
+    let core = Fake::default();
+    let mut tally = Tally::default();
+    lead(&room.board(), &core, |_| true, &mut tally).unwrap();
+    tally = Tally::default();
+    follow(&room.board(), &core, 0, &mut tally).unwrap();
+    assert_eq!(tally.attempted, 0);
+}
+
+#[test]
+fn a_region_lost_between_leader_and_follower_is_left_to_the_next_pass() {
+    let room = Room::new();
+    let leader = Fake::default();
+    let mut tally = Tally::default();
+    lead(&room.board(), &leader, |_| true, &mut tally).unwrap();
+    let first = Fake::default();
+    first.assigned.borrow_mut().insert(4);
+    follow(&room.board(), &first, 0, &mut tally).unwrap();
+    assert_eq!(places(room.board().lost), [4]);
+    let second = Fake::default();
+    follow(&room.board(), &second, 0, &mut tally).unwrap();
+    assert!(!second.attempts.borrow().contains(&4));
+}
+
+#[test]
+fn a_follower_keeps_to_its_window() {
+    let room = Room::new();
+    room.board().free.fill(REGIONS);
+    let core = Fake {
+        window: Some(5..9),
+        ..Fake::default()
+    };
+    let mut tally = Tally::default();
+    follow(&room.board(), &core, 7, &mut tally).unwrap();
+    assert_eq!(*core.attempts.borrow(), [7, 8, 5, 6]);
+}
+
+#[test]
+fn both_rounds_end_at_a_rescheduling_point_when_asked() {
+    let room = Room::new();
+    let core = Fake::default();
+    core.interrupt.set(Some((3, Stop::Asked)));
+    let mut tally = Tally::default();
+    let result = lead(&room.board(), &core, |_| true, &mut tally);
+    assert_eq!(result, Err(Stop::Asked));
+    assert_eq!(core.attempts.borrow().len(), 3);
+    room.board().free.fill(REGIONS);
+    core.interrupt.set(Some((5, Stop::Asked)));
+    let result = follow(&room.board(), &core, 0, &mut tally);
+    assert_eq!(result, Err(Stop::Asked));
+    assert_eq!(core.attempts.borrow().len(), 4);
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use crate::{
+    engine::{
+        plan::{
+            leaders,
+            start,
+            PlanCore, //
+        },
+        region::RamRegion,
+        window::Window, //
+    },
+    sev::addr::Region,
+};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn region(gib: u32, node: u32) -> RamRegion {
+    RamRegion {
+        region: Region::new(gib).unwrap(),
+        node,
+    }
+}
+
+fn core(node: u32, first: u32, span: u32) -> PlanCore {
+    PlanCore {
+        node,
+        window: Some(Window {
+            first: Region::new(first).unwrap(),
+            span,
+        }),
+    }
+}
+
+fn plan(ram: &[RamRegion], cores: &[PlanCore]) -> Vec<Option<u32>> {
+    let mut out = vec![None; ram.len()];
+    leaders(ram, || cores.iter().copied(), &mut out);
+    out
+}
+
+#[test]
+fn one_leader_per_node() {
+    let ram = [region(0, 0), region(1, 0), region(4, 1), region(5, 1)];
+    let cores = [
+        core(0, 0, 64),
+        core(0, 0, 64),
+        core(1, 0, 64),
+        core(1, 0, 64),
+    ];
+    assert_eq!(plan(&ram, &cores), [Some(0), Some(0), Some(2), Some(2)]);
+}
+
+#[test]
+fn a_node_without_cores_is_led_from_elsewhere() {
+    let ram = [region(0, 0), region(1, 7)];
+    assert_eq!(plan(&ram, &[core(0, 0, 64)]), [Some(0), Some(0)]);
+}
+
+#[test]
+fn cores_that_cannot_work_do_not_lead() {
+    let out = PlanCore {
+        node: 0,
+        window: None,
+    };
+    let ram = [region(0, 0)];
+    assert_eq!(plan(&ram, &[out, core(0, 0, 64)]), [Some(1)]);
+    assert_eq!(plan(&ram, &[out]), [None]);
+}
+
+#[test]
+fn what_no_window_covers_has_no_leader() {
+    let ram = [region(0, 0), region(3, 0), region(9, 0)];
+    let cores = [core(0, 0, 4), core(1, 8, 4)];
+    assert_eq!(plan(&ram, &cores), [Some(0), Some(0), Some(1)]);
+    assert_eq!(plan(&ram, &cores[..1]), [Some(0), Some(0), None]);
+}
+
+#[test]
+fn starting_points_differ_as_long_as_there_are_enough_regions() {
+    let points: BTreeSet<_> = (0..8).map(|i| start(i, 8, 204)).collect();
+    assert_eq!(points.len(), 8);
+    assert_eq!(start(0, 0, 5), 0);
+    assert_eq!(start(usize::MAX, 2, 5), 0);
+}
+
+proptest! {
+    /// A leader covers what it leads, and no region goes without that some core covers.
+    #[test]
+    fn leaders_cover(
+        gibs in prop::collection::btree_set((0u32..64, 0u32..3), 1..40),
+        cores in prop::collection::vec((0u32..3, 0u32..64, 1u32..64, any::<bool>()), 1..12),
+    ) {
+        let mut ram: Vec<_> = gibs.into_iter().map(|(gib, node)| region(gib, node)).collect();
+        ram.dedup_by_key(|r| r.region);
+        let cores: Vec<_> = cores
+            .into_iter()
+            .map(|(node, first, span, on)| {
+                let c = core(node, first, span);
+                PlanCore { window: c.window.filter(|_| on), ..c }
+            })
+            .collect();
+        for (r, leader) in ram.iter().zip(plan(&ram, &cores)) {
+            let covers = |c: &PlanCore| c.window.is_some_and(|w| w.covers(r.region));
+            match leader {
+                Some(i) => {
+                    let chosen = &cores[i as usize];
+                    prop_assert!(covers(chosen));
+                    let near = cores.iter().any(|c| c.node == r.node && covers(c));
+                    prop_assert!(!near || chosen.node == r.node);
+                }
+                None => prop_assert!(!cores.iter().any(covers)),
+            }
+        }
+    }
+}

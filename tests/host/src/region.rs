@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+use crate::{
+    engine::{
+        region::{
+            RamRegion,
+            Splitter, //
+        },
+        window::{
+            self,
+            Window, //
+        },
+    },
+    sev::addr::{
+        Region,
+        GIB, //
+    },
+};
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+fn split(ranges: &[(u64, u64)]) -> Vec<(u32, u64)> {
+    let mut splitter = Splitter::default();
+    let mut out = Vec::new();
+    for (start, end) in ranges {
+        splitter
+            .add(*start, *end, |region, first| {
+                out.push((region.gib(), first.as_u64()));
+                Ok::<(), ()>(())
+            })
+            .unwrap();
+    }
+    out
+}
+
+#[test]
+fn a_pc() {
+    // The first range of every PC, the hole below 4 GiB, and the rest.
+    let ranges = [
+        (0x1000, 0x9_ffff),
+        (0x10_0000, 0x7fff_ffff),
+        (4 * GIB, 9 * GIB - 1),
+    ];
+    let gibs: Vec<_> = split(&ranges).into_iter().map(|(gib, _)| gib).collect();
+    assert_eq!(gibs, [0, 1, 4, 5, 6, 7, 8]);
+}
+
+#[test]
+fn the_first_ram_of_a_region_is_named() {
+    let ranges = [(GIB + 0x5000, 2 * GIB + 0x1000)];
+    assert_eq!(split(&ranges), [(1, GIB + 0x5000), (2, 2 * GIB)]);
+}
+
+#[test]
+fn beyond_the_address_space_there_is_nothing() {
+    assert_eq!(split(&[(1 << 52, u64::MAX)]), []);
+    let last = (1u64 << 52) - GIB;
+    assert_eq!(split(&[(last, u64::MAX)]), [((1 << 22) - 1, last)]);
+}
+
+#[test]
+fn an_error_of_the_taker_is_passed_on() {
+    let mut splitter = Splitter::default();
+    assert_eq!(splitter.add(0, GIB, |_, _| Err(7)), Err(7));
+}
+
+proptest! {
+    /// Whatever the map is, each touched region comes once, in ascending order.
+    #[test]
+    fn once_and_ascending(mut cuts in prop::collection::vec(0u64..40 * GIB, 0..20)) {
+        cuts.sort_unstable();
+        cuts.dedup();
+        let ranges: Vec<_> = cuts.chunks_exact(2).map(|c| (c[0], c[1] - 1)).collect();
+        let got: Vec<_> = split(&ranges).into_iter().map(|(gib, _)| gib).collect();
+        let expected: BTreeSet<_> = ranges
+            .iter()
+            .flat_map(|(s, e)| s / GIB..=e / GIB)
+            .map(|gib| u32::try_from(gib).unwrap())
+            .collect();
+        prop_assert_eq!(got, expected.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn windows_have_an_offset_for_what_they_cover() {
+    let window = Window {
+        first: Region::new(10).unwrap(),
+        span: 4,
+    };
+    let offset = |gib| window.offset(Region::new(gib).unwrap());
+    assert_eq!(offset(9), None);
+    assert_eq!(offset(10), Some(0));
+    assert_eq!(offset(13), Some(3));
+    assert_eq!(offset(14), None);
+}
+
+#[test]
+fn the_lowest_window_begins_at_the_lowest_ram() {
+    assert_eq!(window::lowest(&[], 4), None);
+    let ram = [3, 9].map(|gib| RamRegion {
+        region: Region::new(gib).unwrap(),
+        node: 0,
+    });
+    assert_eq!(window::lowest(&ram, 4).unwrap().first.gib(), 3);
+}
