@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-# host: none intel normp
+# host: none intel smt
 # Where the module has nothing to do it refuses with one line and ENODEV.
 . "$(dirname "$0")/tap.sh"
 begin 8
 
-reason="the host is none of those that refuse"
-case $(sed -n 's/^vendor_id\t*: //p;/^vendor_id/q' /proc/cpuinfo) in
-GenuineIntel)	reason="*not AMD*" ;;
-*)	case $MODEL in
-	none)	reason="*no SEV-SNP*" ;;
-	*)	reason="*no RMP*" ;;
-	esac ;;
+unload
+case $(sed -n '/^vendor_id/{s/.*: //p;q}' /proc/cpuinfo)-$MODEL in
+GenuineIntel*)	reason="*not AMD*" ;;
+*-none)	reason="*no SEV-SNP*" ;;
+*)
+	# A firmware that set up no RMP.
+	for msr in 0xc0010132 0xc0010133 0xc0010136; do
+		emu msr $msr 0
+	done
+	reason="*no RMP*" ;;
 esac
 
 log_mark
@@ -24,4 +27,12 @@ is "insmod again" "$(try insmod $MODULE)" ENODEV
 is "insmod with parameters" "$(try insmod $MODULE takeover=1 window_gib=4)" ENODEV
 is "one line each time" "$(log_count)" 3
 no_splat "the kernel log is clean"
+
+if [ "$reason" = "*no RMP*" ]; then
+	for msr in 0xc0010132 0xc0010133 0xc0010136; do
+		emu msr $msr default
+	done
+	is "with the RMP it loads" "$(try insmod $MODULE)" ok
+	unload
+fi
 finish

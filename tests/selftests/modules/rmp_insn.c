@@ -620,8 +620,10 @@ static void test_rmpupdate(void)
 		check(e.assigned == 1 && e.asid == ASID && e.gpa == pa && !e.pagesize,
 		      "RMPUPDATE: RMPREAD gives back what was written");
 	}
-	check_eq(rmpupdate(pa, 0, true, false), 4,
+	rmpupdate(pa + PAGE_SIZE, ASID, false, false);
+	check_eq(rmpupdate(pa, ASID, true, false), 4,
 		 "RMPUPDATE: EAX 4, 2m onto a block with an assigned 4k page overlaps");
+	rmpupdate(pa + PAGE_SIZE, 0, false, false);
 	check_eq(rmpupdate(pa + SZ_2M + PAGE_SIZE, ASID, true, false), 1,
 		 "RMPUPDATE: EAX 1, 2m at an address that is not 2 MiB aligned");
 	check_eq(rmpupdate(1ULL << 45, ASID, false, false), 1,
@@ -1112,13 +1114,12 @@ static void test_sub_pages(void)
 
 static void test_rules(void)
 {
-	struct rmp_state e = { .gpa = pa, .asid = ASID };	/* not assigned, but an ASID */
+	struct rmp_state e = { .gpa = pa, .assigned = 1, .asid = ASID, .rsvd = 1 };
 	struct regs r = { .rax = pa, .rcx = (unsigned long)&e };
 
 	choose("rules", "error");
 	run_rmpupdate(&r);
-	check_eq((u32)r.rax, 1,
-		 "rules=error: EAX 1 for a page that is not assigned but has an ASID");
+	check_eq((u32)r.rax, 1, "rules=error: EAX 1 with a reserved bit set");
 	choose("rules", "fatal");
 }
 
