@@ -27,6 +27,8 @@ pub(crate) enum Attempt {
     None,
     /// What is known to be free, on the cores that do not have it yet.
     Fill,
+    /// The regions that are marked as changed, and what [`Attempt::Fill`] does.
+    Changed,
     /// All of RAM on all cores.
     All,
 }
@@ -147,6 +149,15 @@ impl Control {
         state.orders.attempt = Attempt::All;
         self.work.notify_all();
         Ok(())
+    }
+
+    /// Regions were marked as changed. Nothing happens while not enabled.
+    pub(crate) fn regions_changed(&self) {
+        self.order(|orders| {
+            if orders.enabled {
+                orders.attempt = orders.attempt.max(Attempt::Changed);
+            }
+        });
     }
 
     /// CPUs came or went.

@@ -51,6 +51,7 @@ pub(crate) struct Machine {
     free: KVVec<Atomic<u64>>,
     held: KVVec<Atomic<u64>>,
     lost: KVVec<Atomic<u64>>,
+    changed: KVVec<Atomic<u64>>,
 }
 
 impl Machine {
@@ -71,6 +72,7 @@ impl Machine {
             free: zeroed(bits)?,
             held: zeroed(bits)?,
             lost: zeroed(bits)?,
+            changed: zeroed(bits)?,
         };
         machine.find_cores(before)?;
         machine.inherit(before);
@@ -139,6 +141,9 @@ impl Machine {
             if before.board().held.test(place) {
                 self.board().held.set(place);
             }
+            if before.changed().test(place) {
+                self.changed().set(place);
+            }
         }
     }
 
@@ -150,6 +155,12 @@ impl Machine {
             held: Bits(&self.held),
             lost: Bits(&self.lost),
         }
+    }
+
+    /// Regions of which something says that they are no longer what the board says: the next pass
+    /// attempts them. Anybody may mark one at any time.
+    pub(crate) fn changed(&self) -> Bits<'_, Atomic<u64>> {
+        Bits(&self.changed)
     }
 
     fn core_index(&self, cpu: Cpu) -> Option<u32> {

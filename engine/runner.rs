@@ -68,13 +68,10 @@ impl Runner {
             entry.core.reset_last();
         }
         board.lost.wipe();
-        if attempt == Attempt::All {
-            board.free.wipe();
-            board.held.wipe();
-            board.open.fill(machine.ram.len());
-            for entry in machine.cores.iter() {
-                entry.core.table().wipe();
-            }
+        match attempt {
+            Attempt::None | Attempt::Fill => (),
+            Attempt::Changed => self.open_changed(),
+            Attempt::All => self.open_all(),
         }
         // A leader that is lost leaves its regions open: another one takes them over.
         engine.progress.begin(Step::Verify, board.open.count());
@@ -88,7 +85,44 @@ impl Runner {
         if !engine.control.aborting() {
             self.follow(engine);
         }
+        for place in board.lost.iter_from(0) {
+            machine.changed().set(place);
+        }
         engine.progress.begin(Step::Idle, 0);
+    }
+
+    /// Forgets what is known of all regions.
+    fn open_all(&self) {
+        let machine = &self.machine;
+        let board = machine.board();
+        machine.changed().wipe();
+        board.free.wipe();
+        board.held.wipe();
+        board.open.fill(machine.ram.len());
+        for entry in machine.cores.iter() {
+            entry.core.table().wipe();
+        }
+    }
+
+    /// Forgets what is known of the regions that are marked as changed.
+    fn open_changed(&self) {
+        let machine = &self.machine;
+        let board = machine.board();
+        for place in machine.changed().iter_from(0) {
+            machine.changed().clear(place);
+            board.free.clear(place);
+            board.held.clear(place);
+            board.open.set(place);
+            let Some(ram) = machine.ram.get(place) else {
+                continue;
+            };
+            for entry in machine.cores.iter() {
+                let window = entry.core.window();
+                if let Some(offset) = window.and_then(|w| w.offset(ram.region)) {
+                    entry.core.table().clear(offset as usize);
+                }
+            }
+        }
     }
 
     /// Chooses the leaders anew; tells whether there is any.
