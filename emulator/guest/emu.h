@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The test port of the emulated host, for user space and for kernel modules.
+ * ../README.md lists the requests.
+ */
+#ifndef RMPOPT_EMU_H
+#define RMPOPT_EMU_H
+
+#define EMU_EAX		0x52504f50u
+#define EMU_ECX		0x54534554u
+#define EMU_THERE	0x21454d55u
+
+#define EMU_NO_PORT	(-1)
+
+/*
+ * Sends @request, a string of less than 4096 bytes, and fills @reply, which is
+ * not terminated. Both have to be mapped, and @reply written to once before,
+ * because the port does not fault pages in.
+ *
+ * Returns 0 for done, 1 for refused (the reply says why), EMU_NO_PORT where
+ * there is no such host. @length is set unless there is no port.
+ */
+static inline int emu_request(const char *request, char *reply,
+			      unsigned long size, unsigned long *length)
+{
+	unsigned long a = EMU_EAX, b = (unsigned long)request, c = EMU_ECX;
+	unsigned long d = 0, s = (unsigned long)reply, i = size;
+
+	asm volatile("cpuid"
+		     : "+a" (a), "+b" (b), "+c" (c), "+d" (d), "+S" (s), "+D" (i)
+		     :
+		     : "memory");
+	if ((unsigned int)c != EMU_THERE)
+		return EMU_NO_PORT;
+	*length = (unsigned int)b;
+	return a ? 1 : 0;
+}
+
+#endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The few instructions that matter, by their bytes.
+
+/// An instruction that the emulator carries out instead of QEMU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Instruction {
+    Cpuid,
+    Rdmsr,
+    Wrmsr,
+    Rmpread,
+    Rmpupdate,
+    Psmash,
+    Rmpopt,
+}
+
+impl Instruction {
+    /// Knows an instruction. QEMU has found its length.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        Some(match bytes {
+            [0x0f, 0xa2] => Self::Cpuid,
+            [0x0f, 0x32] => Self::Rdmsr,
+            [0x0f, 0x30] => Self::Wrmsr,
+            [0xf2, 0x0f, 0x01, 0xfd] => Self::Rmpread,
+            [0xf2, 0x0f, 0x01, 0xfe] => Self::Rmpupdate,
+            [0xf3, 0x0f, 0x01, 0xff] => Self::Psmash,
+            [0xf2, 0x0f, 0x01, 0xfc] => Self::Rmpopt,
+            _ => return None,
+        })
+    }
+
+    /// Its length in bytes.
+    pub fn length(self) -> u64 {
+        match self {
+            Self::Cpuid | Self::Rdmsr | Self::Wrmsr => 2,
+            Self::Rmpread | Self::Rmpupdate | Self::Psmash | Self::Rmpopt => 4,
+        }
+    }
+
+    /// An instruction of that length can be one of these.
+    pub fn possible(length: usize) -> bool {
+        length == 2 || length == 4
+    }
+}
+
+/// The instruction behind RMPOPT that uses its carry flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consumer {
+    /// `setc` or `setnc`: byte `shift / 8` of register `register` becomes the flag, negated or not.
+    Set {
+        /// Number of the register.
+        register: usize,
+        /// Position of the byte in it.
+        shift: u32,
+        /// 1 for CF 0.
+        negated: bool,
+        /// Length of the instruction.
+        length: u64,
+    },
+    /// `jc` or `jnc`: to `length + offset` behind its start if the flag is as asked, else to `length`.
+    Jump {
+        /// Jump for CF 0.
+        negated: bool,
+        /// Length of the instruction.
+        length: u64,
+        /// Signed distance.
+        offset: i64,
+    },
+}
+
+impl Consumer {
+    /// Longest of them.
+    pub const MAX_LENGTH: usize = 6;
+
+    /// Knows the consumer that `bytes` start with.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        match *bytes {
+            [op @ (0x72 | 0x73), offset, ..] => Some(Self::Jump {
+                negated: op == 0x73,
+                length: 2,
+                offset: i64::from(i8::from_le_bytes([offset])),
+            }),
+            [0x0f, op @ (0x82 | 0x83), a, b, c, d, ..] => Some(Self::Jump {
+                negated: op == 0x83,
+                length: 6,
+                offset: i64::from(i32::from_le_bytes([a, b, c, d])),
+            }),
+            [0x0f, op @ (0x92 | 0x93), modrm @ 0xc0..=0xff, ..] => {
+                // Without a REX prefix 4 to 7 are the high bytes of the first four registers.
+                let number = usize::from(modrm & 7);
+                let (register, shift) = if number < 4 {
+                    (number, 0)
+                } else {
+                    (number - 4, 8)
+                };
+                Some(Self::Set {
+                    register,
+                    shift,
+                    negated: op == 0x93,
+                    length: 3,
+                })
+            }
+            [rex @ 0x40..=0x4f, 0x0f, op @ (0x92 | 0x93), modrm @ 0xc0..=0xff, ..] => {
+                Some(Self::Set {
+                    register: usize::from(modrm & 7 | (rex & 1) << 3),
+                    shift: 0,
+                    negated: op == 0x93,
+                    length: 4,
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instructions() {
+        for (bytes, expected) in [
+            (&[0x0f, 0xa2][..], Some(Instruction::Cpuid)),
+            (&[0x0f, 0x32], Some(Instruction::Rdmsr)),
+            (&[0x0f, 0x30], Some(Instruction::Wrmsr)),
+            (&[0xf2, 0x0f, 0x01, 0xfc], Some(Instruction::Rmpopt)),
+            (&[0xf2, 0x0f, 0x01, 0xfd], Some(Instruction::Rmpread)),
+            (&[0xf2, 0x0f, 0x01, 0xfe], Some(Instruction::Rmpupdate)),
+            (&[0xf3, 0x0f, 0x01, 0xff], Some(Instruction::Psmash)),
+            (&[0xf3, 0x0f, 0x01, 0xfc], None),
+            (&[0x0f, 0x31], None),
+        ] {
+            assert_eq!(Instruction::of(bytes), expected);
+        }
+        assert_eq!(Instruction::Rmpopt.length(), 4);
+        assert_eq!(Instruction::Cpuid.length(), 2);
+    }
+
+    #[test]
+    fn consumers() {
+        let set = |register, shift, negated, length| {
+            Some(Consumer::Set {
+                register,
+                shift,
+                negated,
+                length,
+            })
+        };
+        let jump = |negated, length, offset| {
+            Some(Consumer::Jump {
+                negated,
+                length,
+                offset,
+            })
+        };
+        for (bytes, expected) in [
+            (&[0x0f, 0x92, 0xc0, 0x90][..], set(0, 0, false, 3)),
+            (&[0x0f, 0x92, 0xc3], set(3, 0, false, 3)),
+            (&[0x0f, 0x92, 0xc4], set(0, 8, false, 3)),
+            (&[0x0f, 0x93, 0xc7], set(3, 8, true, 3)),
+            (&[0x40, 0x0f, 0x92, 0xc6], set(6, 0, false, 4)),
+            (&[0x41, 0x0f, 0x92, 0xc1], set(9, 0, false, 4)),
+            (&[0x0f, 0x92, 0x00], None),
+            (&[0x0f, 0x92, 0x45, 0x10], None),
+            (&[0x72, 0x10], jump(false, 2, 16)),
+            (&[0x73, 0xfe], jump(true, 2, -2)),
+            (&[0x0f, 0x82, 0, 1, 0, 0], jump(false, 6, 256)),
+            (&[0x0f, 0x83, 0xff, 0xff, 0xff, 0xff], jump(true, 6, -1)),
+            (&[0x19, 0xc0], None),
+            (&[], None),
+        ] {
+            assert_eq!(Consumer::of(bytes), expected, "{bytes:x?}");
+        }
+    }
+}

@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! QEMU's plugin interface, version 7: the few functions used, and the callbacks. Nothing else here.
+
+use crate::decode::Instruction;
+use crate::model::addr::{index, number};
+use crate::model::Memory;
+use crate::options::Options;
+use crate::plugin::{is_kernel, Cpu, Next, Plugin, RCX};
+use crate::session::Guest;
+use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
+use std::sync::OnceLock;
+
+/// The version that these declarations were written for. QEMU reads it before anything else.
+#[no_mangle]
+pub static qemu_plugin_version: c_int = 7;
+
+const CB_RW_REGS_PC: c_int = 3;
+const CB_NO_REGS: c_int = 0;
+const MEM_W: c_int = 2;
+const DISCON_EXCEPTION: c_int = 2;
+const INLINE_ADD: c_int = 0;
+
+#[repr(C)]
+struct Info {
+    target_name: *const c_char,
+    version_min: c_int,
+    version_cur: c_int,
+    system_emulation: bool,
+    smp_vcpus: c_int,
+    max_vcpus: c_int,
+}
+
+#[repr(C)]
+struct ByteArray {
+    data: *mut u8,
+    len: c_uint,
+}
+
+#[repr(C)]
+struct Array {
+    data: *mut c_char,
+    len: c_uint,
+}
+
+#[repr(C)]
+struct RegisterDescriptor {
+    handle: *mut c_void,
+    name: *const c_char,
+    feature: *const c_char,
+    is_readonly: bool,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct ScoreU64 {
+    score: *mut c_void,
+    offset: usize,
+}
+
+#[repr(C)]
+struct Tb {
+    _opaque: [u8; 0],
+}
+
+#[repr(C)]
+struct Insn {
+    _opaque: [u8; 0],
+}
+
+type VcpuCb = extern "C" fn(c_uint, *mut c_void);
+
+extern "C" {
+    fn qemu_plugin_register_vcpu_init_cb(id: u64, cb: VcpuCb, data: *mut c_void);
+    fn qemu_plugin_register_vcpu_tb_trans_cb(
+        id: u64,
+        cb: extern "C" fn(*mut Tb, *mut c_void),
+        data: *mut c_void,
+    );
+    fn qemu_plugin_register_vcpu_discon_cb(
+        id: u64,
+        kind: c_int,
+        cb: extern "C" fn(c_uint, c_int, u64, u64, *mut c_void),
+        data: *mut c_void,
+    );
+    fn qemu_plugin_register_atexit_cb(id: u64, cb: extern "C" fn(*mut c_void), data: *mut c_void);
+    fn qemu_plugin_register_vcpu_insn_exec_cb(
+        insn: *mut Insn,
+        cb: VcpuCb,
+        flags: c_int,
+        data: *mut c_void,
+    );
+    fn qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
+        insn: *mut Insn,
+        op: c_int,
+        entry: ScoreU64,
+        imm: u64,
+    );
+    fn qemu_plugin_register_vcpu_mem_cb(
+        insn: *mut Insn,
+        cb: extern "C" fn(c_uint, u32, u64, *mut c_void),
+        flags: c_int,
+        rw: c_int,
+        data: *mut c_void,
+    );
+    fn qemu_plugin_tb_n_insns(tb: *const Tb) -> usize;
+    fn qemu_plugin_tb_get_insn(tb: *const Tb, i: usize) -> *mut Insn;
+    fn qemu_plugin_insn_data(insn: *const Insn, dest: *mut u8, len: usize) -> usize;
+    fn qemu_plugin_insn_size(insn: *const Insn) -> usize;
+    fn qemu_plugin_insn_vaddr(insn: *const Insn) -> u64;
+    fn qemu_plugin_get_registers() -> *mut Array;
+    fn qemu_plugin_read_register(handle: *mut c_void, buf: *mut ByteArray) -> bool;
+    fn qemu_plugin_write_register(handle: *mut c_void, buf: *mut ByteArray) -> bool;
+    fn qemu_plugin_set_pc(va: u64) -> !;
+    fn qemu_plugin_read_memory_vaddr(va: u64, buf: *mut ByteArray, len: usize) -> bool;
+    fn qemu_plugin_write_memory_vaddr(va: u64, buf: *mut ByteArray) -> bool;
+    fn qemu_plugin_read_memory_hwaddr(pa: u64, buf: *mut ByteArray, len: usize) -> c_int;
+    fn qemu_plugin_write_memory_hwaddr(pa: u64, buf: *mut ByteArray) -> c_int;
+    fn qemu_plugin_get_hwaddr(info: u32, va: u64) -> *mut c_void;
+    fn qemu_plugin_hwaddr_is_io(hwaddr: *const c_void) -> bool;
+    fn qemu_plugin_hwaddr_phys_addr(hwaddr: *const c_void) -> u64;
+    fn qemu_plugin_scoreboard_new(size: usize) -> *mut c_void;
+    fn qemu_plugin_u64_add(entry: ScoreU64, vcpu: c_uint, n: u64);
+    fn qemu_plugin_u64_get(entry: ScoreU64, vcpu: c_uint) -> u64;
+    fn qemu_plugin_num_vcpus() -> c_int;
+    fn g_byte_array_new() -> *mut ByteArray;
+    fn g_byte_array_append(array: *mut ByteArray, data: *const u8, len: c_uint) -> *mut ByteArray;
+    fn g_byte_array_free(array: *mut ByteArray, segment: c_int) -> *mut u8;
+    fn g_array_free(array: *mut Array, segment: c_int) -> *mut c_char;
+    fn _exit(status: c_int) -> !;
+}
+
+/// Exit status of a run that a violation ended.
+const VIOLATION: c_int = 70;
+/// Exit status for options that make no sense.
+const USAGE: c_int = 64;
+
+/// The registers in the order that instructions encode them.
+const NAMES: [&str; 16] = [
+    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
+    "r14", "r15",
+];
+
+/// What the callbacks need. Pointers are kept as addresses: QEMU keeps what they point to for as long as it runs.
+struct Global {
+    plugin: Plugin,
+    registers: OnceLock<[usize; NAMES.len()]>,
+    scoreboard: usize,
+}
+
+/// The numbers that a vCPU counts in the scoreboard, by their offset.
+const INSTRUCTIONS: usize = 0;
+const CHECKED: usize = 8;
+const SKIPPED: usize = 16;
+const SCORE_BYTES: usize = 24;
+
+static GLOBAL: OnceLock<Global> = OnceLock::new();
+
+impl Global {
+    fn score(&self, offset: usize) -> ScoreU64 {
+        ScoreU64 {
+            score: std::ptr::with_exposed_provenance_mut(self.scoreboard),
+            offset,
+        }
+    }
+
+    fn read_score(&self, offset: usize, vcpu: u64) -> u64 {
+        // SAFETY: takes no argument and has no condition.
+        let known = u64::try_from(unsafe { qemu_plugin_num_vcpus() }).unwrap_or(0);
+        match c_uint::try_from(vcpu) {
+            // SAFETY: the scoreboard is never freed, and has an element for each vCPU below `known`.
+            Ok(n) if vcpu < known => unsafe { qemu_plugin_u64_get(self.score(offset), n) },
+            _ => 0,
+        }
+    }
+
+    fn add_score(&self, offset: usize, vcpu: c_uint) {
+        // SAFETY: as above; the caller is a callback on that vCPU.
+        unsafe { qemu_plugin_u64_add(self.score(offset), vcpu, 1) }
+    }
+}
+
+/// A byte array of glib's.
+struct Bytes(*mut ByteArray);
+
+impl Bytes {
+    fn new(content: &[u8]) -> Self {
+        // SAFETY: glib ends the process rather than return null.
+        let array = unsafe { g_byte_array_new() };
+        let len = c_uint::try_from(content.len()).unwrap_or(c_uint::MAX);
+        // SAFETY: `content` holds `len` bytes, and the array is our own.
+        unsafe { g_byte_array_append(array, content.as_ptr(), len) };
+        Self(array)
+    }
+
+    fn copy_to(&self, to: &mut [u8]) -> bool {
+        // SAFETY: the array is our own and not shared.
+        let array = unsafe { &*self.0 };
+        if index(u64::from(array.len)) < to.len() {
+            return false;
+        }
+        // SAFETY: the array holds `len` bytes, no fewer than `to`, which is elsewhere.
+        unsafe { std::ptr::copy_nonoverlapping(array.data, to.as_mut_ptr(), to.len()) };
+        true
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        // SAFETY: made in `new`, freed once.
+        unsafe { g_byte_array_free(self.0, 1) };
+    }
+}
+
+/// A vCPU in a callback, or no vCPU at the end of the run, when only numbers are read.
+struct Here {
+    global: &'static Global,
+    vcpu: c_uint,
+}
+
+impl Here {
+    fn handle(&self, register: usize) -> *mut c_void {
+        let handle = self.global.registers.get().and_then(|h| h.get(register));
+        match handle {
+            Some(handle) => std::ptr::without_provenance_mut(*handle),
+            None => die("a register was used before its vCPU was there", VIOLATION),
+        }
+    }
+}
+
+impl Memory for Here {
+    fn read(&self, pa: u64, bytes: &mut [u8]) -> bool {
+        let array = Bytes::new(&[]);
+        // SAFETY: called from a callback on a vCPU; the array is our own and the length not 0 when it matters.
+        let result = unsafe { qemu_plugin_read_memory_hwaddr(pa, array.0, bytes.len()) };
+        result == 0 && array.copy_to(bytes)
+    }
+
+    fn write(&self, pa: u64, bytes: &[u8]) -> bool {
+        let array = Bytes::new(bytes);
+        // SAFETY: called from a callback on a vCPU; the array is our own.
+        unsafe { qemu_plugin_write_memory_hwaddr(pa, array.0) == 0 }
+    }
+}
+
+impl Guest for Here {
+    fn instructions(&self, vcpu: u64) -> u64 {
+        self.global.read_score(INSTRUCTIONS, vcpu)
+    }
+
+    fn stores(&self, vcpu: u64) -> (u64, u64) {
+        (
+            self.global.read_score(CHECKED, vcpu),
+            self.global.read_score(SKIPPED, vcpu),
+        )
+    }
+}
+
+impl Cpu for Here {
+    fn vcpu(&self) -> u64 {
+        u64::from(self.vcpu)
+    }
+
+    fn register(&self, number: usize) -> u64 {
+        let array = Bytes::new(&[]);
+        // SAFETY: the handle is QEMU's, and the callback was registered with access to the registers.
+        let read = unsafe { qemu_plugin_read_register(self.handle(number), array.0) };
+        let mut bytes = [0; 8];
+        if !read || !array.copy_to(&mut bytes) {
+            die("QEMU did not give a register", VIOLATION);
+        }
+        u64::from_le_bytes(bytes)
+    }
+
+    fn set_register(&self, number: usize, value: u64) {
+        let array = Bytes::new(&value.to_le_bytes());
+        // SAFETY: as above; general registers have 8 bytes.
+        if !unsafe { qemu_plugin_write_register(self.handle(number), array.0) } {
+            die("QEMU did not take a register", VIOLATION);
+        }
+    }
+
+    fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool {
+        let array = Bytes::new(&[]);
+        // SAFETY: called from a callback on a vCPU; the array is our own.
+        let read = unsafe { qemu_plugin_read_memory_vaddr(va, array.0, bytes.len()) };
+        read && array.copy_to(bytes)
+    }
+
+    fn write_virtual(&self, va: u64, bytes: &[u8]) -> bool {
+        let array = Bytes::new(bytes);
+        // SAFETY: called from a callback on a vCPU; the array is our own.
+        unsafe { qemu_plugin_write_memory_vaddr(va, array.0) }
+    }
+
+    fn count_instruction(&self) {
+        self.global.add_score(INSTRUCTIONS, self.vcpu);
+    }
+}
+
+/// Ends the process at once: QEMU's own way out would call back into a plugin that holds its lock.
+fn die(what: &str, status: c_int) -> ! {
+    eprintln!("rmpopt-emulator: FATAL: {what}");
+    // SAFETY: has no condition.
+    unsafe { _exit(status) }
+}
+
+fn here(vcpu: c_uint) -> Here {
+    match GLOBAL.get() {
+        Some(global) => Here { global, vcpu },
+        None => die("a callback came before the start", VIOLATION),
+    }
+}
+
+/// A vCPU has reached an instruction; `pc` is the pointer's value.
+fn execute(instruction: Instruction, vcpu: c_uint, pc: *mut c_void) {
+    let next = {
+        let here = here(vcpu);
+        let plugin = &here.global.plugin;
+        let pc = number(pc.addr());
+        match plugin.execute(instruction, pc, &here) {
+            Ok(next) => next,
+            Err(fatal) => {
+                if let Err(e) = plugin.finish(&here, Some(&fatal.0)) {
+                    eprintln!("rmpopt-emulator: no report: {e}");
+                }
+                die(&fatal.0, VIOLATION)
+            }
+        }
+    };
+    match next {
+        Next::Qemu => (),
+        // SAFETY: the callback was registered for this. QEMU jumps out of it: nothing here waits to be dropped.
+        Next::At(pc) => unsafe { qemu_plugin_set_pc(pc) },
+    }
+}
+
+macro_rules! callbacks {
+    ($($name:ident => $instruction:ident,)+) => {
+        $(extern "C" fn $name(vcpu: c_uint, pc: *mut c_void) {
+            execute(Instruction::$instruction, vcpu, pc);
+        })+
+
+        fn callback(instruction: Instruction) -> VcpuCb {
+            match instruction { $(Instruction::$instruction => $name,)+ }
+        }
+    };
+}
+
+callbacks! {
+    on_cpuid => Cpuid,
+    on_rdmsr => Rdmsr,
+    on_wrmsr => Wrmsr,
+    on_rmpread => Rmpread,
+    on_rmpupdate => Rmpupdate,
+    on_psmash => Psmash,
+    on_rmpopt => Rmpopt,
+}
+
+extern "C" fn on_vcpu_init(_vcpu: c_uint, _data: *mut c_void) {
+    let Some(global) = GLOBAL.get() else { return };
+    global.registers.get_or_init(|| {
+        // SAFETY: called in the vCPU's init callback, as it has to be.
+        let array = unsafe { qemu_plugin_get_registers() };
+        // SAFETY: QEMU returned an array that is ours now.
+        let (data, len) = unsafe { ((*array).data, (*array).len) };
+        let mut handles = [0; NAMES.len()];
+        for i in 0..index(u64::from(len)) {
+            // SAFETY: the array holds `len` descriptors.
+            let found = unsafe { &*data.cast::<RegisterDescriptor>().add(i) };
+            // SAFETY: the name is a string that QEMU keeps.
+            let name = unsafe { CStr::from_ptr(found.name) };
+            for (place, wanted) in handles.iter_mut().zip(NAMES) {
+                if name.to_bytes() == wanted.as_bytes() {
+                    *place = found.handle.addr();
+                }
+            }
+        }
+        // SAFETY: ours, freed once; the handles in it are not pointers into it.
+        unsafe { g_array_free(array, 1) };
+        if handles.contains(&0) {
+            die("QEMU does not offer all general registers", VIOLATION);
+        }
+        handles
+    });
+}
+
+extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
+    let Some(global) = GLOBAL.get() else { return };
+    let score = global.score(INSTRUCTIONS);
+    // SAFETY: QEMU gave the block for this callback.
+    let count = unsafe { qemu_plugin_tb_n_insns(tb) };
+    // A run of instructions that retire together: it ends where ours leaves the block.
+    let mut run: Option<(*mut Insn, u64)> = None;
+    for i in 0..count {
+        // SAFETY: `i` is below the number of instructions.
+        let insn = unsafe { qemu_plugin_tb_get_insn(tb, i) };
+        // SAFETY: an instruction of this block, here and below.
+        let (size, va) = unsafe { (qemu_plugin_insn_size(insn), qemu_plugin_insn_vaddr(insn)) };
+        if is_kernel(va) {
+            run = match run {
+                Some((first, n)) => Some((first, n + 1)),
+                None => Some((insn, 1)),
+            };
+        }
+        if global.plugin.counts_stores() && is_kernel(va) {
+            // SAFETY: as above; the callback takes no data.
+            unsafe {
+                qemu_plugin_register_vcpu_mem_cb(
+                    insn,
+                    on_store,
+                    CB_NO_REGS,
+                    MEM_W,
+                    std::ptr::null_mut(),
+                )
+            };
+        }
+        if !Instruction::possible(size) {
+            continue;
+        }
+        let mut bytes = [0; 4];
+        // SAFETY: `bytes` has room for the length given.
+        let got = unsafe { qemu_plugin_insn_data(insn, bytes.as_mut_ptr(), bytes.len()) };
+        let Some(found) = bytes.get(..got).and_then(Instruction::of) else {
+            continue;
+        };
+        let data = std::ptr::without_provenance_mut(index(va));
+        // SAFETY: as above; the data is a number to the callback.
+        unsafe {
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, callback(found), CB_RW_REGS_PC, data)
+        };
+        if let Some((first, n)) = run.take() {
+            // SAFETY: as above; the scoreboard is never freed.
+            unsafe {
+                qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(first, INLINE_ADD, score, n)
+            };
+        }
+    }
+    if let Some((first, n)) = run {
+        // SAFETY: as above.
+        unsafe { qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(first, INLINE_ADD, score, n) };
+    }
+}
+
+extern "C" fn on_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
+    let Some(global) = GLOBAL.get() else { return };
+    // SAFETY: the arguments are those of this callback.
+    let hwaddr = unsafe { qemu_plugin_get_hwaddr(info, va) };
+    // SAFETY: just returned, valid in this callback.
+    if hwaddr.is_null() || unsafe { qemu_plugin_hwaddr_is_io(hwaddr) } {
+        return;
+    }
+    // SAFETY: as above.
+    let pa = unsafe { qemu_plugin_hwaddr_phys_addr(hwaddr) };
+    let skipped = global.plugin.skips_check(u64::from(vcpu), pa);
+    global.add_score(if skipped { SKIPPED } else { CHECKED }, vcpu);
+}
+
+extern "C" fn on_exception(vcpu: c_uint, _kind: c_int, _from: u64, _to: u64, _data: *mut c_void) {
+    let here = here(vcpu);
+    let plugin = &here.global.plugin;
+    plugin.exception(u64::from(vcpu), |rcx| here.set_register(RCX, rcx));
+}
+
+extern "C" fn on_exit(_data: *mut c_void) {
+    let here = here(0);
+    if let Err(e) = here.global.plugin.finish(&here, None) {
+        die(&e, VIOLATION);
+    }
+}
+
+/// QEMU's way in. Returns 0, or ends the process when the options make no sense.
+///
+/// # Safety
+///
+/// QEMU calls it once, with the arguments of its own header.
+#[no_mangle]
+unsafe extern "C" fn qemu_plugin_install(
+    id: u64,
+    info: *const Info,
+    argc: c_int,
+    argv: *const *const c_char,
+) -> c_int {
+    // SAFETY: by this function's contract.
+    let info = unsafe { &*info };
+    if !info.system_emulation || info.version_cur < qemu_plugin_version {
+        die("needs qemu-system-x86_64 with plugin API 7", USAGE);
+    }
+    let mut arguments = Vec::new();
+    for i in 0..usize::try_from(argc).unwrap_or(0) {
+        // SAFETY: `argv` holds `argc` strings.
+        let text = unsafe { CStr::from_ptr(*argv.add(i)) };
+        match text.to_str() {
+            Ok(text) => arguments.push(text),
+            Err(_) => die("an option is not UTF-8", USAGE),
+        }
+    }
+    let options = match Options::parse(arguments.into_iter()) {
+        Ok(options) => options,
+        Err(e) => die(&e, USAGE),
+    };
+    // SAFETY: has no condition.
+    let scoreboard = unsafe { qemu_plugin_scoreboard_new(SCORE_BYTES) };
+    let global = Global {
+        plugin: Plugin::new(options, u64::try_from(info.max_vcpus).unwrap_or(1)),
+        registers: OnceLock::new(),
+        scoreboard: scoreboard.expose_provenance(),
+    };
+    if GLOBAL.set(global).is_err() {
+        die("loaded twice", USAGE);
+    }
+    let none = std::ptr::null_mut();
+    // SAFETY: `id` is ours, and the callbacks have the types of QEMU's header.
+    unsafe {
+        qemu_plugin_register_vcpu_init_cb(id, on_vcpu_init, none);
+        qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate, none);
+        qemu_plugin_register_vcpu_discon_cb(id, DISCON_EXCEPTION, on_exception, none);
+        qemu_plugin_register_atexit_cb(id, on_exit, none);
+    }
+    0
+}

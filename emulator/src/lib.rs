@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An SEV-SNP host with RMPOPT, as a plugin for QEMU's TCG. README.md tells what is modelled and how it is used.
+//!
+//! `model` is the host and knows nothing of QEMU. `plugin` carries the guest's instructions to it. `ffi` is the only
+//! place that talks to QEMU, and the only one with unsafe code.
+
+#![deny(unsafe_code)]
+#![cfg_attr(
+    test,
+    allow(
+        dead_code,
+        clippy::unwrap_used,
+        reason = "without QEMU nothing calls in, and a test may panic"
+    )
+)]
+
+mod boot;
+mod decode;
+#[cfg(not(test))]
+#[expect(unsafe_code, reason = "QEMU's plugin interface is C")]
+mod ffi;
+mod model;
+mod options;
+mod plugin;
+mod port;
+mod session;

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the emulator counts. README.md explains each number.
+
+use super::addr::Region;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// All counters since the last reset.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Counters {
+    /// RMPOPT.
+    pub rmpopt: Rmpopt,
+    /// RMPUPDATE.
+    pub rmpupdate: Update,
+    /// PSMASH.
+    pub psmash: Smash,
+    /// RMPREAD that were executed.
+    pub rmpread: u64,
+    /// Writes of RMPOPT_BASE.
+    pub rmpopt_base: BaseWrites,
+    /// Regions that changed hands.
+    pub regions: Regions,
+    /// Scans that failed because their region was lost just before.
+    pub races_lost: u64,
+    /// Stores of the guest by what a processor would have done with them; only with `stores=on`.
+    pub stores: Stores,
+    /// Instructions retired at kernel addresses, by vCPU.
+    pub kernel_instructions: Vec<u64>,
+}
+
+/// RMPOPT.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Rmpopt {
+    /// Function 0.
+    pub verify: u64,
+    /// Function 1.
+    pub report: u64,
+    /// Other functions.
+    pub other: u64,
+    /// Those that returned CF 1.
+    pub success: u64,
+    /// Those that returned CF 0.
+    pub fail: u64,
+    /// Verify that read the RMP.
+    pub scans: u64,
+    /// Scans that met an assigned page.
+    pub failed_scans: u64,
+    /// Entries that the scans read.
+    pub entries_read: u64,
+    /// Those that raised #UD.
+    pub ud: u64,
+    /// By core.
+    pub by_core: Vec<CoreRmpopt>,
+    /// By region.
+    pub by_region: BTreeMap<u64, RegionRmpopt>,
+    /// Cores in one region at once, at most.
+    pub most_cores_in_region: u64,
+}
+
+/// RMPOPT of one core.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CoreRmpopt {
+    pub core: u64,
+    pub verify: u64,
+    pub report: u64,
+    pub success: u64,
+    pub scans: u64,
+    pub ud: u64,
+}
+
+/// RMPOPT on one region.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RegionRmpopt {
+    pub verify: u64,
+    pub report: u64,
+    pub success: u64,
+    pub scans: u64,
+}
+
+/// RMPUPDATE.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Update {
+    /// Those that succeeded.
+    pub ok: u64,
+    /// Those that returned an error.
+    pub fail: u64,
+    /// Successes that left the page assigned.
+    pub assign: u64,
+    /// Successes that left it to the hypervisor.
+    pub release: u64,
+}
+
+/// PSMASH.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Smash {
+    /// Those that succeeded.
+    pub ok: u64,
+    /// Those that returned an error.
+    pub fail: u64,
+}
+
+/// Writes of RMPOPT_BASE.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BaseWrites {
+    /// All, refused ones too.
+    pub writes: u64,
+    /// By core.
+    pub by_core: Vec<u64>,
+}
+
+/// Regions that changed hands.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Regions {
+    /// Times that the first page of a region was assigned.
+    pub became_assigned: u64,
+    /// Times that the last assigned page of a region was given back.
+    pub became_empty: u64,
+    /// By region.
+    pub by_region: BTreeMap<u64, RegionChanges>,
+}
+
+/// One region that changed hands.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RegionChanges {
+    /// Times that its last assigned page was given back.
+    pub became_empty: u64,
+    /// Times that a page was assigned while a core had it optimised.
+    pub lost: u64,
+}
+
+/// Stores.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Stores {
+    /// Checked against the RMP.
+    pub checked: u64,
+    /// Not checked because the core had the region optimised.
+    pub skipped: u64,
+}
+
+impl Counters {
+    /// All zero, for that many cores.
+    pub fn new(cores: u64) -> Self {
+        let mut counters = Self::default();
+        counters.rmpopt.by_core = (0..cores)
+            .map(|core| CoreRmpopt {
+                core,
+                ..CoreRmpopt::default()
+            })
+            .collect();
+        counters.rmpopt_base.by_core = (0..cores).map(|_| 0).collect();
+        counters
+    }
+
+    /// RMPOPT on a region.
+    pub fn region(&mut self, region: Region) -> &mut RegionRmpopt {
+        self.rmpopt.by_region.entry(region.0).or_default()
+    }
+
+    /// Changes of a region.
+    pub fn changes(&mut self, region: Region) -> &mut RegionChanges {
+        self.regions.by_region.entry(region.0).or_default()
+    }
+}

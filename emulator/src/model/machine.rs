@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The machine: its state, SNP going on and off, the broadcast clear, and the invariant.
+
+use super::addr::{index, number, Region, HUGE, PAGE};
+use super::counters::Counters;
+use super::cpuid::{self, Leaf, Limits, CACHED_SEGMENTS};
+use super::entry::{Entry, Size};
+use super::kind::Kind;
+use super::layout::{Layout, Request};
+use super::rmp::{Assigned, Rmp};
+use super::rmpopt::Flights;
+use super::switches::{StoredResult, SubPages, Switches};
+use super::table::Table;
+use super::update::Injection;
+use super::{Fatal, Memory};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What is fixed for a run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The processor.
+    pub kind: Kind,
+    /// vCPUs.
+    pub cpus: u64,
+    /// SMT threads of a core; siblings have adjacent vCPU numbers.
+    pub threads: u64,
+    /// Span of a core's table in GiB.
+    pub window: u64,
+    /// Where the RMP lies.
+    pub layout: Request,
+    /// Regions that hold a page of the firmware from the start.
+    pub firmware: Vec<u64>,
+    /// SNP is on when the guest starts.
+    pub snp: bool,
+}
+
+/// What happened to a region, as far as later counting needs it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct History {
+    /// Times that a page was assigned.
+    pub(super) assigns: u64,
+    /// A core found it free since it was last empty.
+    pub(super) verified: bool,
+    /// It was lost after a core had found it free.
+    pub(super) lost: bool,
+    /// Cores whose scan failed since then.
+    pub(super) failed: BTreeSet<u64>,
+}
+
+/// The machine.
+pub struct Machine {
+    pub(super) config: Config,
+    pub(super) layout: Layout,
+    pub(super) switches: Switches,
+    pub(super) snp: bool,
+    pub(super) rmp: Rmp,
+    pub(super) tables: Vec<Table>,
+    /// Regions with a shared scan result, the oldest first.
+    pub(super) stored: VecDeque<Region>,
+    pub(super) history: BTreeMap<Region, History>,
+    pub(super) flights: Flights,
+    pub(super) injection: Injection,
+    /// Values that RDMSR gives instead of the machine's own.
+    pub(super) msr_overrides: BTreeMap<u32, u64>,
+    pub(super) syscfg: Vec<u64>,
+    pub(super) hwcr: Vec<u64>,
+    /// The next assignment does not clear the tables: the fault that the invariant has to find.
+    pub(super) miss_next_clear: bool,
+    counters: Counters,
+}
+
+impl Machine {
+    /// A machine as its firmware leaves it.
+    pub fn new(config: Config, switches: Switches, memory: &dyn Memory) -> Result<Self, String> {
+        let layout = Layout::new(config.layout)?;
+        let cores = config.cpus.div_ceil(config.threads);
+        let mut machine = Self {
+            layout,
+            switches,
+            snp: false,
+            rmp: Rmp::default(),
+            tables: (0..cores).map(|_| Table::new(config.window)).collect(),
+            stored: VecDeque::new(),
+            history: BTreeMap::new(),
+            flights: Flights::default(),
+            injection: Injection::default(),
+            msr_overrides: BTreeMap::new(),
+            syscfg: (0..config.cpus).map(|_| 0).collect(),
+            hwcr: (0..config.cpus).map(|_| 0).collect(),
+            miss_next_clear: false,
+            counters: Counters::new(cores),
+            config,
+        };
+        if machine.config.kind.snp() {
+            machine.write_segment_table(memory);
+            if machine.config.snp {
+                machine.snp_on(memory);
+            }
+            machine.counters = Counters::new(cores);
+        }
+        Ok(machine)
+    }
+
+    /// What was given at the start.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Where the RMP lies.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The switches.
+    pub fn switches(&mut self) -> &mut Switches {
+        &mut self.switches
+    }
+
+    /// SYSCFG[SnpEn].
+    pub fn snp(&self) -> bool {
+        self.snp
+    }
+
+    /// The counters.
+    pub fn counters(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// All counters to zero.
+    pub fn reset_counters(&mut self) {
+        self.counters = Counters::new(self.cores());
+    }
+
+    /// Number of cores.
+    pub fn cores(&self) -> u64 {
+        number(self.tables.len())
+    }
+
+    /// The core that a vCPU is a thread of.
+    pub fn core_of(&self, vcpu: u64) -> u64 {
+        vcpu / self.config.threads
+    }
+
+    /// CPUID. `None` leaves it to QEMU.
+    pub fn cpuid(&self, leaf: u32, qemu_max: u32) -> Option<Leaf> {
+        let limits = Limits {
+            shift: self.layout.shift,
+            many: self.layout.count() > u64::from(CACHED_SEGMENTS),
+        };
+        cpuid::leaf(self.config.kind, limits, leaf, qemu_max)
+    }
+
+    /// Initialises SNP, again if it is on: a new RMP, tables off and clear.
+    pub fn snp_on(&mut self, memory: &dyn Memory) {
+        self.snp = true;
+        self.clear_tables();
+        self.forget();
+        let old: Vec<u64> = self.rmp.entries().map(|(pa, _)| pa).collect();
+        let held: Vec<Region> = self.rmp.regions().collect();
+        self.rmp.clear();
+        for pa in old {
+            self.mirror(memory, pa);
+        }
+        let mut firmware: Vec<(u64, u64)> = self.layout.own_ranges();
+        let given = self.config.firmware.iter();
+        firmware.extend(given.map(|gib| (Region(*gib).start() + super::addr::REGION / 2, HUGE)));
+        for (start, length) in firmware {
+            let first = start / HUGE * HUGE;
+            for pa in (first..start + length).step_by(index(HUGE)) {
+                if self.layout.covers(Region::of(pa)) {
+                    self.rmp.set_huge(pa, Entry::firmware(Size::Huge));
+                    self.mirror(memory, pa);
+                }
+            }
+        }
+        for region in held {
+            if self.rmp.assigned(region).total() == 0 {
+                self.became_empty(region);
+            }
+        }
+    }
+
+    /// The full shutdown: SnpEn 0, tables off and clear. The RMP keeps what it held, unenforced.
+    pub fn snp_off(&mut self) {
+        self.snp = false;
+        self.clear_tables();
+        self.forget();
+    }
+
+    /// Drops all shared scan results.
+    pub fn forget(&mut self) {
+        self.stored.clear();
+    }
+
+    /// Writes the segment table as the firmware does, after a test has spoilt it too.
+    pub fn write_segment_table(&self, memory: &dyn Memory) {
+        if let Some(table) = self.layout.segment_table() {
+            memory.write(self.layout.segment_table_address(), &table);
+        }
+    }
+
+    /// The next assignment fails to clear the tables.
+    pub fn miss_next_clear(&mut self) {
+        self.miss_next_clear = true;
+    }
+
+    /// RMPOPT_BASE of a core and its optimised regions.
+    pub fn table(&self, core: u64) -> Option<(u64, Vec<u64>)> {
+        let table = self.tables.get(index(core))?;
+        Some((table.base(), table.regions()))
+    }
+
+    /// Cores that have a region optimised.
+    pub fn optimised(&self, region: Region) -> Vec<u64> {
+        let tables = (0..).zip(&self.tables);
+        tables
+            .filter(|(_, table)| table.optimised(region))
+            .map(|(core, _)| core)
+            .collect()
+    }
+
+    /// A vCPU's core has a region optimised.
+    pub fn skips_checks(&self, vcpu: u64, region: Region) -> bool {
+        self.tables
+            .get(index(self.core_of(vcpu)))
+            .is_some_and(|table| table.optimised(region))
+    }
+
+    /// Assigned pages of a region.
+    pub fn assigned(&self, region: Region) -> Assigned {
+        self.rmp.assigned(region)
+    }
+
+    /// The entry that decides for a page.
+    pub fn entry(&self, pa: u64) -> Entry {
+        self.rmp.authoritative(pa)
+    }
+
+    /// All assigned entries.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
+        self.rmp.entries()
+    }
+
+    /// Changes an entry behind the guest's back, as the firmware may. No rule applies; the tables are cleared.
+    pub fn set_entry(&mut self, memory: &dyn Memory, pa: u64, entry: Entry) -> Result<(), Fatal> {
+        let region = Region::of(pa);
+        let before = self.rmp.assigned(region).total();
+        match entry.size {
+            Size::Huge => self.rmp.set_huge(pa, entry),
+            Size::Page => self.rmp.set_page(pa, entry),
+        }
+        self.mirror(memory, pa);
+        self.changed(region, before, entry.assigned)
+    }
+
+    /// The assertion of this emulator: an optimised region holds no assigned page.
+    pub fn check(&self, region: Region) -> Result<(), Fatal> {
+        let assigned = self.rmp.assigned(region);
+        if assigned.total() == 0 {
+            return Ok(());
+        }
+        match (0..).zip(&self.tables).find(|(_, table)| table.bit(region)) {
+            None => Ok(()),
+            Some((core, _)) => {
+                let core: u64 = core;
+                Err(Fatal(format!(
+                    "{region} is optimised on core {core} and holds {} assigned pages",
+                    assigned.total()
+                )))
+            }
+        }
+    }
+
+    /// [`Machine::check`] of all memory.
+    pub fn check_all(&self) -> Result<(), Fatal> {
+        self.rmp.regions().try_for_each(|region| self.check(region))
+    }
+
+    /// Follows a change of the entries of `region`, which held `before` assigned pages.
+    pub(super) fn changed(
+        &mut self,
+        region: Region,
+        before: u64,
+        assigns: bool,
+    ) -> Result<(), Fatal> {
+        let after = self.rmp.assigned(region).total();
+        if assigns {
+            self.broadcast_clear(region);
+        }
+        match (before, after) {
+            (0, 0) => (),
+            (0, _) => {
+                self.counters.regions.became_assigned += 1;
+                let history = self.history.entry(region).or_default();
+                history.lost = std::mem::take(&mut history.verified);
+                history.failed.clear();
+            }
+            (_, 0) => self.became_empty(region),
+            _ => (),
+        }
+        self.check(region)
+    }
+
+    fn became_empty(&mut self, region: Region) {
+        self.counters.regions.became_empty += 1;
+        self.counters.changes(region).became_empty += 1;
+        let history = self.history.entry(region).or_default();
+        history.verified = false;
+        history.lost = false;
+    }
+
+    /// A page of the region has become assigned: no core may skip its checks any more.
+    fn broadcast_clear(&mut self, region: Region) {
+        self.history.entry(region).or_default().assigns += 1;
+        self.stored.retain(|r| *r != region);
+        if std::mem::take(&mut self.miss_next_clear) {
+            return;
+        }
+        let mut lost = false;
+        for table in &mut self.tables {
+            lost |= table.set(region, false);
+        }
+        if lost {
+            self.counters.changes(region).lost += 1;
+        }
+    }
+
+    /// A core's scan found the region free: the others need not scan.
+    pub(super) fn store_result(&mut self, region: Region) {
+        self.stored.retain(|r| *r != region);
+        let room = match self.switches.stored_result {
+            StoredResult::Off => return,
+            StoredResult::Kept => usize::MAX,
+            StoredResult::Last(n) => n,
+        };
+        self.stored.push_back(region);
+        while self.stored.len() > room {
+            self.stored.pop_front();
+        }
+    }
+
+    /// The entry that the page itself has: under a 2 MiB entry that is a switch.
+    pub(super) fn own_entry(&self, pa: u64) -> Entry {
+        match (self.rmp.stored(pa), self.switches.sub_pages) {
+            (Some(entry), _) => entry,
+            (None, SubPages::Zero) => Entry::default(),
+            (None, SubPages::Copy) => {
+                let huge = self.rmp.authoritative(pa);
+                Entry {
+                    gpa: huge.gpa + pa % HUGE / PAGE * PAGE,
+                    ..huge
+                }
+            }
+        }
+    }
+
+    /// Writes the entries of the 2 MiB page of `pa` to memory.
+    pub(super) fn mirror(&self, memory: &dyn Memory, pa: u64) {
+        if !self.layout.in_ram {
+            return;
+        }
+        let first = pa / HUGE * HUGE;
+        if let Some(address) = self.layout.entry_address(first) {
+            let pages = (first..first + HUGE).step_by(index(PAGE));
+            let raw: Vec<u8> = pages
+                .flat_map(|page| self.own_entry(page).raw_bytes())
+                .collect();
+            memory.write(address, &raw);
+        }
+    }
+
+    fn clear_tables(&mut self) {
+        for table in &mut self.tables {
+            table.set_base(0);
+            table.clear();
+        }
+    }
+}

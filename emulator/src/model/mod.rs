@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The host: processor, RMP and what is counted. Pure; QEMU appears here only as [`Memory`].
+//!
+//! All of the RMP's state lives here and is mirrored into guest memory where there is RAM for it. Nothing here reads
+//! the raw table back: only these functions change it.
+
+pub mod addr;
+pub mod counters;
+pub mod cpuid;
+pub mod entry;
+pub mod kind;
+pub mod layout;
+mod machine;
+mod msr;
+mod rmp;
+mod rmpopt;
+pub mod switches;
+mod table;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub use machine::{Config, Machine};
+pub use msr::MsrAccess;
+pub use rmpopt::{Begin, Work};
+pub use update::Injected;
+
+/// The guest's physical memory.
+pub trait Memory {
+    /// Fills `bytes` from `pa`. False where there is no memory.
+    fn read(&self, pa: u64, bytes: &mut [u8]) -> bool;
+    /// Writes `bytes` at `pa`. False where there is no memory.
+    fn write(&self, pa: u64, bytes: &[u8]) -> bool;
+}
+
+/// Something that the architecture forbids, or that the emulator does not understand. It ends the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fatal(pub String);
+
+/// What an instruction that returns a code in EAX did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// #UD.
+    Undefined,
+    /// It ran; 0 is success.
+    Code(u32),
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The MSRs of hardware.md.
+
+use super::addr::{index, PHYS_BITS, REGION};
+use super::switches::{BaseWriteClears, EarlyEnable, UnalignedBase};
+use super::table::ENABLE;
+use super::{Machine, Memory};
+
+const SYSCFG: u32 = 0xc001_0010;
+const HWCR: u32 = 0xc001_0015;
+const RMP_BASE: u32 = 0xc001_0132;
+const RMP_END: u32 = 0xc001_0133;
+const RMP_CFG: u32 = 0xc001_0136;
+const RMPOPT_BASE: u32 = 0xc001_0139;
+
+const ENCRYPTION: u64 = 1 << 23;
+const SNP_EN: u64 = 1 << 24;
+const VMPL_EN: u64 = 1 << 25;
+const SMM_LOCK: u64 = 1 << 0;
+
+/// How an access goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MsrAccess {
+    /// Done; a read gives this value.
+    Done(u64),
+    /// #GP.
+    Fault,
+    /// Not ours: QEMU does it.
+    Pass,
+}
+
+impl Machine {
+    /// RDMSR.
+    pub fn rdmsr(&self, vcpu: u64, msr: u32) -> MsrAccess {
+        let kind = self.config.kind;
+        if !kind.snp() {
+            return match msr {
+                RMP_BASE | RMP_END | RMP_CFG | RMPOPT_BASE => MsrAccess::Fault,
+                _ => MsrAccess::Pass,
+            };
+        }
+        if let Some(value) = self.msr_overrides.get(&msr) {
+            return MsrAccess::Done(*value);
+        }
+        MsrAccess::Done(match msr {
+            SYSCFG => {
+                let written = self.syscfg.get(index(vcpu)).copied().unwrap_or(0);
+                let snp = if self.snp { SNP_EN | VMPL_EN } else { 0 };
+                written & !(SNP_EN | VMPL_EN) | ENCRYPTION | snp
+            }
+            HWCR => self.hwcr.get(index(vcpu)).copied().unwrap_or(0) | SMM_LOCK,
+            RMP_BASE => self.layout.base,
+            RMP_END => self.layout.end,
+            RMP_CFG if kind.segmented() => self.layout.config,
+            RMPOPT_BASE if kind.rmpopt() => {
+                let core = index(self.core_of(vcpu));
+                self.tables.get(core).map_or(0, |table| table.base())
+            }
+            RMP_CFG | RMPOPT_BASE => return MsrAccess::Fault,
+            _ => return MsrAccess::Pass,
+        })
+    }
+
+    /// WRMSR.
+    pub fn wrmsr(&mut self, memory: &dyn Memory, vcpu: u64, msr: u32, value: u64) -> MsrAccess {
+        let kind = self.config.kind;
+        if !kind.snp() {
+            return self.rdmsr(vcpu, msr);
+        }
+        match msr {
+            SYSCFG => {
+                if !self.snp {
+                    if let Some(place) = self.syscfg.get_mut(index(vcpu)) {
+                        *place = value;
+                    }
+                    if value & SNP_EN != 0 {
+                        self.snp_on(memory);
+                    }
+                }
+                MsrAccess::Done(0)
+            }
+            HWCR => {
+                if let Some(place) = self.hwcr.get_mut(index(vcpu)) {
+                    *place = value;
+                }
+                MsrAccess::Done(0)
+            }
+            // The firmware has set and locked these.
+            RMP_BASE | RMP_END | RMP_CFG => MsrAccess::Fault,
+            RMPOPT_BASE if kind.rmpopt() => self.write_base(self.core_of(vcpu), value),
+            RMPOPT_BASE => MsrAccess::Fault,
+            _ => MsrAccess::Pass,
+        }
+    }
+
+    /// RDMSR gives `value` from now on, `None` the machine's own again.
+    pub fn override_msr(&mut self, msr: u32, value: Option<u64>) {
+        match value {
+            Some(value) => self.msr_overrides.insert(msr, value),
+            None => self.msr_overrides.remove(&msr),
+        };
+    }
+
+    /// Writes RMPOPT_BASE of a core.
+    pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
+        let ready = self.snp && self.layout.segmented();
+        let switches = self.switches;
+        let counts = &mut self.counters().rmpopt_base;
+        counts.writes += 1;
+        if let Some(by_core) = counts.by_core.get_mut(index(core)) {
+            *by_core += 1;
+        }
+        let Some(table) = self.tables.get_mut(index(core)) else {
+            return MsrAccess::Fault;
+        };
+        if value >> PHYS_BITS != 0 {
+            return MsrAccess::Fault;
+        }
+        let mut value = value;
+        if value & (REGION - 1) & !ENABLE != 0 {
+            match switches.unaligned_base {
+                UnalignedBase::Fault => return MsrAccess::Fault,
+                UnalignedBase::Align => value &= !(REGION - 1) | ENABLE,
+            }
+        }
+        if value & ENABLE != 0 && !ready {
+            return match switches.early_enable {
+                EarlyEnable::Fault => MsrAccess::Fault,
+                EarlyEnable::Ignore => MsrAccess::Done(0),
+            };
+        }
+        let old = table.base();
+        let clear = match switches.base_write_clears {
+            BaseWriteClears::Always => true,
+            BaseWriteClears::Change => old != value,
+            BaseWriteClears::Base => (old ^ value) & !ENABLE != 0,
+        };
+        if clear {
+            table.clear();
+        }
+        table.set_base(value);
+        MsrAccess::Done(0)
+    }
+}

@@ -1,0 +1,377 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The entries of the RMP, kept where there are any. Knows no rules and no memory.
+
+use super::addr::{huge_index, page_index, Region, HUGE, HUGE_PER_REGION, PAGE, PAGES_PER_HUGE};
+use super::entry::{Entry, Owner, Size};
+use std::collections::BTreeMap;
+
+/// The entries of one 2 MiB page.
+#[derive(Clone, Debug, Default)]
+enum Slot {
+    /// All of the hypervisor's.
+    #[default]
+    Free,
+    /// One entry for all.
+    Huge(Entry),
+    /// One entry for each page.
+    Pages(Box<[Entry; PAGES_PER_HUGE]>),
+}
+
+/// Assigned 4 KiB pages, a 2 MiB entry counting 512.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Assigned {
+    /// Those of guests.
+    pub guest: u64,
+    /// Those of the firmware.
+    pub firmware: u64,
+}
+
+impl Assigned {
+    /// Both.
+    pub fn total(self) -> u64 {
+        self.guest + self.firmware
+    }
+
+    fn add(&mut self, entry: &Entry) {
+        let pages = entry.size.bytes() / PAGE;
+        match entry.owner() {
+            Owner::Hypervisor => (),
+            Owner::Guest => self.guest += pages,
+            Owner::Firmware => self.firmware += pages,
+        }
+    }
+
+    fn remove(&mut self, entry: &Entry) {
+        let mut gone = Self::default();
+        gone.add(entry);
+        self.guest -= gone.guest;
+        self.firmware -= gone.firmware;
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Gib {
+    slots: Vec<Slot>,
+    assigned: Assigned,
+}
+
+impl Default for Gib {
+    fn default() -> Self {
+        Self {
+            slots: vec![Slot::Free; HUGE_PER_REGION],
+            assigned: Assigned::default(),
+        }
+    }
+}
+
+/// What a scan of a region met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan {
+    /// Nothing is assigned.
+    pub free: bool,
+    /// Entries read until that was known.
+    pub entries: u64,
+}
+
+/// All entries. Those not set are the hypervisor's.
+///
+/// # Invariants
+///
+/// Entries of the hypervisor are stored as [`Entry::default`], and `assigned` of each GiB is the sum over its entries.
+#[derive(Clone, Debug, Default)]
+pub struct Rmp {
+    gibs: BTreeMap<Region, Gib>,
+}
+
+impl Rmp {
+    /// The entry stored for the page at `pa`, `None` if a 2 MiB entry covers it and it is not the first page of it.
+    pub fn stored(&self, pa: u64) -> Option<Entry> {
+        match self.slot(pa) {
+            Slot::Free => Some(Entry::default()),
+            Slot::Huge(entry) => (pa % HUGE < PAGE).then_some(*entry),
+            Slot::Pages(pages) => pages.get(page_index(pa)).copied(),
+        }
+    }
+
+    /// The entry that decides for the page at `pa`.
+    pub fn authoritative(&self, pa: u64) -> Entry {
+        match self.slot(pa) {
+            Slot::Free => Entry::default(),
+            Slot::Huge(entry) => *entry,
+            Slot::Pages(pages) => pages.get(page_index(pa)).copied().unwrap_or_default(),
+        }
+    }
+
+    /// A page of the 2 MiB of `pa`, other than that at `pa`, has an assigned entry of its own.
+    pub fn others_assigned(&self, pa: u64) -> bool {
+        match self.slot(pa) {
+            Slot::Free | Slot::Huge(_) => false,
+            Slot::Pages(pages) => pages
+                .iter()
+                .enumerate()
+                .any(|(i, entry)| i != page_index(pa) && entry.assigned),
+        }
+    }
+
+    /// Sets the 4 KiB entry at `pa`. A 2 MiB entry there is split first.
+    pub fn set_page(&mut self, pa: u64, entry: Entry) {
+        self.change(pa, |slot| {
+            let mut pages = match std::mem::take(slot) {
+                Slot::Pages(pages) => pages,
+                Slot::Free => Box::new([Entry::default(); PAGES_PER_HUGE]),
+                Slot::Huge(huge) => split(&huge),
+            };
+            if let Some(place) = pages.get_mut(page_index(pa)) {
+                *place = Entry {
+                    size: Size::Page,
+                    ..normal(entry)
+                };
+            }
+            *slot = if pages.iter().any(|e| e.assigned) {
+                Slot::Pages(pages)
+            } else {
+                Slot::Free
+            };
+        });
+    }
+
+    /// Sets the 2 MiB entry at `pa`; what was there is gone.
+    pub fn set_huge(&mut self, pa: u64, entry: Entry) {
+        self.change(pa, |slot| {
+            *slot = if entry.assigned {
+                Slot::Huge(Entry {
+                    size: Size::Huge,
+                    ..entry
+                })
+            } else {
+                Slot::Free
+            };
+        });
+    }
+
+    /// Splits the 2 MiB entry at `pa` into 512. False if there is none.
+    pub fn smash(&mut self, pa: u64) -> bool {
+        let Slot::Huge(huge) = self.slot(pa).clone() else {
+            return false;
+        };
+        self.change(pa, |slot| *slot = Slot::Pages(split(&huge)));
+        true
+    }
+
+    /// Assigned pages of a region.
+    pub fn assigned(&self, region: Region) -> Assigned {
+        self.gibs
+            .get(&region)
+            .map(|gib| gib.assigned)
+            .unwrap_or_default()
+    }
+
+    /// Reads the entries of a region as RMPOPT does: one for each 2 MiB, page by page only inside a split one, up to the
+    /// first that is assigned.
+    pub fn scan(&self, region: Region) -> Scan {
+        let mut scan = Scan {
+            free: true,
+            entries: 0,
+        };
+        let Some(gib) = self.gibs.get(&region) else {
+            return Scan {
+                entries: super::addr::number(HUGE_PER_REGION),
+                ..scan
+            };
+        };
+        for slot in &gib.slots {
+            match slot {
+                Slot::Free => scan.entries += 1,
+                Slot::Huge(_) => {
+                    scan.entries += 1;
+                    scan.free = false;
+                }
+                Slot::Pages(pages) => {
+                    for entry in pages.iter() {
+                        scan.entries += 1;
+                        if entry.assigned {
+                            scan.free = false;
+                            break;
+                        }
+                    }
+                }
+            }
+            if !scan.free {
+                break;
+            }
+        }
+        scan
+    }
+
+    /// Regions with assigned pages.
+    pub fn regions(&self) -> impl Iterator<Item = Region> + '_ {
+        self.gibs.keys().copied()
+    }
+
+    /// All assigned entries with their addresses, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
+        self.gibs.iter().flat_map(|(region, gib)| {
+            let slots = (region.start()..).step_by(super::addr::index(HUGE));
+            slots.zip(&gib.slots).flat_map(|(start, slot)| {
+                let found: Vec<(u64, Entry)> = match slot {
+                    Slot::Free => Vec::new(),
+                    Slot::Huge(entry) => vec![(start, *entry)],
+                    Slot::Pages(pages) => (start..)
+                        .step_by(super::addr::index(PAGE))
+                        .zip(pages.iter().copied())
+                        .filter(|(_, entry)| entry.assigned)
+                        .collect(),
+                };
+                found
+            })
+        })
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&mut self) {
+        self.gibs.clear();
+    }
+
+    fn slot(&self, pa: u64) -> &Slot {
+        self.gibs
+            .get(&Region::of(pa))
+            .and_then(|gib| gib.slots.get(huge_index(pa)))
+            .unwrap_or(&Slot::Free)
+    }
+
+    fn change(&mut self, pa: u64, f: impl FnOnce(&mut Slot)) {
+        let region = Region::of(pa);
+        let gib = self.gibs.entry(region).or_default();
+        if let Some(slot) = gib.slots.get_mut(huge_index(pa)) {
+            count(slot, |entry| gib.assigned.remove(entry));
+            f(slot);
+            count(slot, |entry| gib.assigned.add(entry));
+        }
+        if gib.assigned.total() == 0 {
+            self.gibs.remove(&region);
+        }
+    }
+}
+
+fn normal(entry: Entry) -> Entry {
+    if entry.assigned {
+        entry
+    } else {
+        Entry::default()
+    }
+}
+
+fn split(huge: &Entry) -> Box<[Entry; PAGES_PER_HUGE]> {
+    let mut pages = Box::new([*huge; PAGES_PER_HUGE]);
+    let mut gpa = huge.gpa;
+    for page in pages.iter_mut() {
+        page.size = Size::Page;
+        page.gpa = gpa;
+        gpa += PAGE;
+    }
+    pages
+}
+
+fn count(slot: &Slot, mut f: impl FnMut(&Entry)) {
+    match slot {
+        Slot::Free => (),
+        Slot::Huge(entry) => f(entry),
+        Slot::Pages(pages) => pages.iter().for_each(f),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guest(asid: u32, gpa: u64) -> Entry {
+        Entry {
+            assigned: true,
+            asid,
+            gpa,
+            ..Entry::default()
+        }
+    }
+
+    #[test]
+    fn empty_is_the_hypervisors() {
+        let rmp = Rmp::default();
+        assert_eq!(rmp.stored(0), Some(Entry::default()));
+        assert_eq!(
+            rmp.scan(Region(3)),
+            Scan {
+                free: true,
+                entries: 512
+            }
+        );
+    }
+
+    #[test]
+    fn a_huge_entry_decides_for_its_pages() {
+        let mut rmp = Rmp::default();
+        rmp.set_huge(4 * HUGE, guest(5, 0));
+        assert_eq!(rmp.stored(4 * HUGE + PAGE), None);
+        assert!(rmp.stored(4 * HUGE).unwrap().assigned);
+        assert_eq!(rmp.authoritative(4 * HUGE + PAGE).size, Size::Huge);
+        assert_eq!(rmp.assigned(Region(0)).guest, 512);
+        assert_eq!(
+            rmp.scan(Region(0)),
+            Scan {
+                free: false,
+                entries: 5
+            }
+        );
+    }
+
+    #[test]
+    fn smash_keeps_the_pages_and_continues_the_guest_addresses() {
+        let mut rmp = Rmp::default();
+        assert!(!rmp.smash(0));
+        rmp.set_huge(0, guest(5, HUGE));
+        assert!(rmp.smash(0));
+        assert_eq!(rmp.stored(3 * PAGE), Some(guest(5, HUGE + 3 * PAGE)));
+        assert_eq!(rmp.assigned(Region(0)).guest, 512);
+        assert!(rmp.others_assigned(0));
+        for i in 0..512 {
+            rmp.set_page(i * PAGE, Entry::default());
+        }
+        assert_eq!(rmp.assigned(Region(0)).total(), 0);
+        assert_eq!(rmp.regions().count(), 0);
+    }
+
+    #[test]
+    fn scan_stops_at_the_first_assigned_page() {
+        let mut rmp = Rmp::default();
+        rmp.set_page(2 * HUGE + 10 * PAGE, guest(1, 0));
+        assert_eq!(
+            rmp.scan(Region(0)),
+            Scan {
+                free: false,
+                entries: 2 + 11
+            }
+        );
+        assert!(!rmp.others_assigned(2 * HUGE + 10 * PAGE));
+        assert!(rmp.others_assigned(2 * HUGE));
+        assert_eq!(
+            rmp.entries().collect::<Vec<_>>(),
+            [(2 * HUGE + 10 * PAGE, guest(1, 0))]
+        );
+    }
+
+    #[test]
+    fn firmware_is_counted_apart() {
+        let mut rmp = Rmp::default();
+        rmp.set_huge(0, Entry::firmware(Size::Huge));
+        rmp.set_page(HUGE, guest(1, 0));
+        assert_eq!(
+            rmp.assigned(Region(0)),
+            Assigned {
+                guest: 1,
+                firmware: 512
+            }
+        );
+        rmp.clear();
+        assert_eq!(rmp.assigned(Region(0)).total(), 0);
+    }
+}

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! RMPOPT. It has a beginning and an end, so that it can take time and be met by an RMPUPDATE in between.
+
+use super::addr::{index, number, Region};
+use super::rmp::Scan;
+use super::switches::{FunctionAbove1, OutsideWindow, Uncovered};
+use super::{Fatal, Machine};
+use std::collections::BTreeMap;
+
+/// Which cores are in which region.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flights {
+    regions: BTreeMap<Region, BTreeMap<u64, u64>>,
+}
+
+impl Flights {
+    /// A core enters a region. Returns how many cores are there now.
+    fn enter(&mut self, region: Region, core: u64) -> u64 {
+        let cores = self.regions.entry(region).or_default();
+        *cores.entry(core).or_default() += 1;
+        number(cores.len())
+    }
+
+    fn leave(&mut self, region: Region, core: u64) {
+        if let Some(cores) = self.regions.get_mut(&region) {
+            if let Some(threads) = cores.get_mut(&core) {
+                *threads -= 1;
+                if *threads == 0 {
+                    cores.remove(&core);
+                }
+            }
+            if cores.is_empty() {
+                self.regions.remove(&region);
+            }
+        }
+    }
+}
+
+/// What an RMPOPT has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Report the core's own bit, or verify a region that it has already.
+    Own,
+    /// Take over the result of another core's scan.
+    Stored,
+    /// Read the RMP.
+    Scan {
+        /// The entries it reads.
+        entries: u64,
+        /// None of them is assigned.
+        free: bool,
+    },
+    /// The region is not in the window, or the RMP does not cover it and the switch refuses that.
+    Refuse,
+}
+
+/// An RMPOPT under way.
+#[derive(Clone, Debug)]
+pub struct Flight {
+    core: u64,
+    region: Region,
+    verify: bool,
+    work: Work,
+    /// Assignments in the region before it began.
+    assigns: u64,
+}
+
+impl Flight {
+    /// What it has to do.
+    pub fn work(&self) -> Work {
+        self.work
+    }
+}
+
+/// How an RMPOPT begins.
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// #UD.
+    Undefined,
+    /// It takes its time, then [`Machine::rmpopt_end`] has to follow.
+    Run(Flight),
+}
+
+impl Machine {
+    /// RMPOPT begins.
+    pub fn rmpopt_begin(&mut self, vcpu: u64, rax: u64, rcx: u64) -> Begin {
+        let core = self.core_of(vcpu);
+        let region = Region::of(rax);
+        let Some(table) = self.tables.get(index(core)) else {
+            return Begin::Undefined;
+        };
+        let enabled = table.enabled() && self.snp && self.config.kind.rmpopt();
+        let spans = table.spans(region);
+        let optimised = table.optimised(region);
+        let function = match (rcx, self.switches.function_above_1) {
+            (0 | 1, _) => Some(rcx),
+            (_, FunctionAbove1::Fault) => None,
+            (_, FunctionAbove1::Mask) => Some(rcx & 1),
+            (_, FunctionAbove1::Report) => Some(1),
+        };
+        if rcx > 1 && enabled {
+            self.counters().rmpopt.other += 1;
+        }
+        let refused = !spans && self.switches.outside_window == OutsideWindow::Fault;
+        let verify = match function {
+            Some(function) if enabled && !refused => function == 0,
+            _ => {
+                let counts = &mut self.counters().rmpopt;
+                counts.ud += 1;
+                if let Some(by_core) = counts.by_core.get_mut(index(core)) {
+                    by_core.ud += 1;
+                }
+                return Begin::Undefined;
+            }
+        };
+        self.count_begin(core, region, verify, rcx > 1);
+        let work = if !spans {
+            Work::Refuse
+        } else if !verify || optimised {
+            Work::Own
+        } else if !self.layout.covers(region) && self.switches.uncovered == Uncovered::Refuse {
+            Work::Refuse
+        } else if self.stored.contains(&region) {
+            Work::Stored
+        } else {
+            let Scan { free, entries } = self.rmp.scan(region);
+            Work::Scan { entries, free }
+        };
+        let cores = self.flights.enter(region, core);
+        let counts = &mut self.counters().rmpopt;
+        counts.most_cores_in_region = counts.most_cores_in_region.max(cores);
+        Begin::Run(Flight {
+            core,
+            region,
+            verify,
+            work,
+            assigns: self.assigns(region),
+        })
+    }
+
+    /// RMPOPT ends. Returns CF.
+    pub fn rmpopt_end(&mut self, flight: Flight) -> Result<bool, Fatal> {
+        let Flight {
+            core,
+            region,
+            verify,
+            work,
+            assigns,
+        } = flight;
+        self.flights.leave(region, core);
+        // RMPUPDATE wins any race: what was assigned meanwhile counts, even if it is free again.
+        let undisturbed = self.assigns(region) == assigns;
+        let found = match work {
+            Work::Own => false,
+            Work::Stored => undisturbed,
+            Work::Scan { free, .. } => free && undisturbed,
+            Work::Refuse => false,
+        };
+        let mut success = false;
+        if let Some(table) = self.tables.get_mut(index(core)) {
+            if found && table.enabled() && table.spans(region) {
+                table.set(region, true);
+            }
+            success = table.optimised(region) && work != Work::Refuse;
+        }
+        if let Work::Scan { entries, .. } = work {
+            self.count_scan(core, region, entries, success);
+            if success {
+                self.store_result(region);
+            }
+        }
+        if success && verify {
+            self.history.entry(region).or_default().verified = true;
+        }
+        self.count_end(core, region, success);
+        self.check(region)?;
+        Ok(success)
+    }
+
+    fn assigns(&self, region: Region) -> u64 {
+        self.history.get(&region).map_or(0, |h| h.assigns)
+    }
+
+    fn count_begin(&mut self, core: u64, region: Region, verify: bool, other: bool) {
+        if other {
+            return;
+        }
+        let counters = self.counters();
+        let by_region = counters.region(region);
+        if verify {
+            by_region.verify += 1;
+            counters.rmpopt.verify += 1;
+        } else {
+            by_region.report += 1;
+            counters.rmpopt.report += 1;
+        }
+        if let Some(by_core) = counters.rmpopt.by_core.get_mut(index(core)) {
+            if verify {
+                by_core.verify += 1;
+            } else {
+                by_core.report += 1;
+            }
+        }
+    }
+
+    fn count_scan(&mut self, core: u64, region: Region, entries: u64, success: bool) {
+        let history = self.history.entry(region).or_default();
+        let race = !success && history.lost && history.failed.insert(core);
+        let counters = self.counters();
+        counters.region(region).scans += 1;
+        counters.races_lost += u64::from(race);
+        let counts = &mut counters.rmpopt;
+        counts.scans += 1;
+        counts.failed_scans += u64::from(!success);
+        counts.entries_read += entries;
+        if let Some(by_core) = counts.by_core.get_mut(index(core)) {
+            by_core.scans += 1;
+        }
+    }
+
+    fn count_end(&mut self, core: u64, region: Region, success: bool) {
+        let counters = self.counters();
+        counters.region(region).success += u64::from(success);
+        let counts = &mut counters.rmpopt;
+        counts.success += u64::from(success);
+        counts.fail += u64::from(!success);
+        if let Some(by_core) = counts.by_core.get_mut(index(core)) {
+            by_core.success += u64::from(success);
+        }
+    }
+}

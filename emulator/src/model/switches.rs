@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the public manuals leave open, as switches with a default. README.md has the table.
+
+use serde::Serialize;
+
+/// An enum of which each value has the name that options and the test port use.
+macro_rules! choice {
+    ($(#[$doc:meta])* pub enum $name:ident { $($(#[$vdoc:meta])* $value:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($(#[$vdoc])* $value,)+ }
+
+        impl $name {
+            /// Finds a value by its name.
+            pub fn parse(text: &str) -> Result<Self, String> {
+                match text {
+                    $($text => Ok(Self::$value),)+
+                    _ => Err(format!("{text:?} is none of {}", [$($text),+].join(", "))),
+                }
+            }
+
+            /// The name of the value.
+            #[allow(dead_code, reason = "not each choice is shown")]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$value => $text,)+ }
+            }
+        }
+    };
+}
+pub(crate) use choice;
+
+choice! {
+    /// RMPOPT with an address outside the core's window.
+    pub enum OutsideWindow {
+        /// CF is 0.
+        Clear = "cf0",
+        /// #UD.
+        Fault = "ud",
+    }
+}
+
+choice! {
+    /// RMPOPT with a function above 1.
+    pub enum FunctionAbove1 {
+        /// #UD.
+        Fault = "ud",
+        /// Only bit 0 counts, so an even number verifies.
+        Mask = "mask",
+        /// As 1.
+        Report = "report",
+    }
+}
+
+choice! {
+    /// Which writes of RMPOPT_BASE clear the table.
+    pub enum BaseWriteClears {
+        /// Each.
+        Always = "always",
+        /// Those that change its value.
+        Change = "change",
+        /// Those that change the base: off and on again keeps the table.
+        Base = "base",
+    }
+}
+
+choice! {
+    /// RMPOPT_BASE with a base that is not 1 GiB aligned.
+    pub enum UnalignedBase {
+        /// #GP.
+        Fault = "gp",
+        /// The low bits read as 0.
+        Align = "align",
+    }
+}
+
+choice! {
+    /// RMPOPT_EN set while SnpEn or the segmented RMP is off.
+    pub enum EarlyEnable {
+        /// #GP.
+        Fault = "gp",
+        /// The write has no effect.
+        Ignore = "ignore",
+    }
+}
+
+choice! {
+    /// RMPOPT on a region that the RMP does not cover.
+    pub enum Uncovered {
+        /// Nothing there is assigned: it is optimised.
+        Optimise = "cf1",
+        /// It never is.
+        Refuse = "cf0",
+    }
+}
+
+choice! {
+    /// What the entries of the other pages hold under a 2 MiB entry.
+    pub enum SubPages {
+        /// Zeros.
+        Zero = "zero",
+        /// The 2 MiB entry, with the guest address of the page.
+        Copy = "copy",
+    }
+}
+
+choice! {
+    /// An RMPUPDATE that sets bits which must be zero.
+    pub enum Rules {
+        /// Ends the run.
+        Fatal = "fatal",
+        /// Fails as bad input.
+        Error = "error",
+    }
+}
+
+/// How long a scan's result stays in the memory that the cores share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoredResult {
+    /// Until a page of the region is assigned or SNP is initialised.
+    Kept,
+    /// Each core scans for itself.
+    Off,
+    /// As `Kept`, and only those of the last so many regions.
+    Last(usize),
+}
+
+impl StoredResult {
+    /// `kept`, `off`, or a number.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "kept" => Ok(Self::Kept),
+            "off" => Ok(Self::Off),
+            _ => match text.parse() {
+                Ok(n) if n > 0 => Ok(Self::Last(n)),
+                _ => Err(format!("{text:?} is none of kept, off, a number above 0")),
+            },
+        }
+    }
+
+    /// As [`StoredResult::parse`] reads it.
+    pub fn name(self) -> String {
+        match self {
+            Self::Kept => "kept".into(),
+            Self::Off => "off".into(),
+            Self::Last(n) => n.to_string(),
+        }
+    }
+}
+
+/// All switches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Switches {
+    /// See [`OutsideWindow`].
+    pub outside_window: OutsideWindow,
+    /// See [`FunctionAbove1`].
+    pub function_above_1: FunctionAbove1,
+    /// See [`BaseWriteClears`].
+    pub base_write_clears: BaseWriteClears,
+    /// See [`UnalignedBase`].
+    pub unaligned_base: UnalignedBase,
+    /// See [`EarlyEnable`].
+    pub early_enable: EarlyEnable,
+    /// See [`Uncovered`].
+    pub uncovered: Uncovered,
+    /// See [`SubPages`].
+    pub sub_pages: SubPages,
+    /// See [`Rules`].
+    pub rules: Rules,
+    /// See [`StoredResult`].
+    pub stored_result: StoredResult,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            outside_window: OutsideWindow::Clear,
+            function_above_1: FunctionAbove1::Fault,
+            base_write_clears: BaseWriteClears::Always,
+            unaligned_base: UnalignedBase::Fault,
+            early_enable: EarlyEnable::Fault,
+            uncovered: Uncovered::Optimise,
+            sub_pages: SubPages::Zero,
+            rules: Rules::Fatal,
+            stored_result: StoredResult::Kept,
+        }
+    }
+}
+
+impl Switches {
+    /// Sets one by its name. `None` if there is no switch of that name.
+    pub fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
+        fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
+            *place = value?;
+            Ok(())
+        }
+        Some(match name {
+            "outside_window" => put(&mut self.outside_window, OutsideWindow::parse(value)),
+            "function_above_1" => put(&mut self.function_above_1, FunctionAbove1::parse(value)),
+            "base_write_clears" => put(&mut self.base_write_clears, BaseWriteClears::parse(value)),
+            "unaligned_base" => put(&mut self.unaligned_base, UnalignedBase::parse(value)),
+            "early_enable" => put(&mut self.early_enable, EarlyEnable::parse(value)),
+            "uncovered" => put(&mut self.uncovered, Uncovered::parse(value)),
+            "sub_pages" => put(&mut self.sub_pages, SubPages::parse(value)),
+            "rules" => put(&mut self.rules, Rules::parse(value)),
+            "stored_result" => put(&mut self.stored_result, StoredResult::parse(value)),
+            _ => return None,
+        })
+    }
+
+    /// All switches and their values, for the report.
+    pub fn list(&self) -> SwitchList {
+        SwitchList {
+            outside_window: self.outside_window.name(),
+            function_above_1: self.function_above_1.name(),
+            base_write_clears: self.base_write_clears.name(),
+            unaligned_base: self.unaligned_base.name(),
+            early_enable: self.early_enable.name(),
+            uncovered: self.uncovered.name(),
+            sub_pages: self.sub_pages.name(),
+            rules: self.rules.name(),
+            stored_result: self.stored_result.name(),
+        }
+    }
+}
+
+/// [`Switches`] by name.
+#[derive(Clone, Debug, Serialize)]
+pub struct SwitchList {
+    pub outside_window: &'static str,
+    pub function_above_1: &'static str,
+    pub base_write_clears: &'static str,
+    pub unaligned_base: &'static str,
+    pub early_enable: &'static str,
+    pub uncovered: &'static str,
+    pub sub_pages: &'static str,
+    pub rules: &'static str,
+    pub stored_result: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_switch_is_set_by_its_name() {
+        let mut switches = Switches::default();
+        let list = serde_json::to_value(switches.list()).unwrap();
+        for (name, value) in list.as_object().unwrap() {
+            assert_eq!(switches.set(name, value.as_str().unwrap()), Some(Ok(())));
+            assert!(switches.set(name, "nonsense").unwrap().is_err());
+        }
+        assert_eq!(switches, Switches::default());
+        assert_eq!(switches.set("stored_result", "4"), Some(Ok(())));
+        assert_eq!(switches.stored_result, StoredResult::Last(4));
+        assert_eq!(switches.set("nonsense", "1"), None);
+    }
+}

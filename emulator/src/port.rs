@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The test port: requests of the guest to its own hardware. README.md lists them.
+
+use crate::model::addr::Region;
+use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
+use crate::model::{Fatal, Injected, MsrAccess};
+use crate::options::number;
+use crate::plugin::{Cpu, RAX, RBX, RCX, RDI, RSI};
+use crate::session::{Guest, Session};
+
+/// ECX of an answered request, so that a caller can tell that there is a port.
+const THERE: u64 = 0x2145_4d55;
+/// A request is shorter than this.
+const MAX_REQUEST: usize = 4096;
+
+/// What a request gives: the reply, or why it was refused.
+type Reply = Result<String, String>;
+
+/// Serves the request in the vCPU's registers.
+pub fn serve(session: &mut Session, cpu: &dyn Cpu) -> Result<(), Fatal> {
+    let request = read_text(cpu, cpu.register(RBX));
+    let mut reply = match request {
+        Some(text) => answer(session, cpu, &text)?,
+        None => Err("the request cannot be read".into()),
+    };
+    let (buffer, size) = (cpu.register(RSI), cpu.register(RDI));
+    if let Ok(text) = &reply {
+        if crate::model::addr::number(text.len()) > size {
+            reply = Err(format!("the reply needs {} bytes", text.len()));
+        }
+    }
+    let (code, text) = match &reply {
+        Ok(text) => (0, text),
+        Err(text) => (1, text),
+    };
+    let length = text.len().min(crate::model::addr::index(size));
+    let bytes = text.as_bytes().get(..length).unwrap_or_default();
+    if length > 0 && !cpu.write_virtual(buffer, bytes) {
+        return Err(Fatal(format!(
+            "a reply to {buffer:#x}, which is not mapped"
+        )));
+    }
+    cpu.set_register(RAX, code);
+    cpu.set_register(RBX, crate::model::addr::number(length));
+    cpu.set_register(RCX, THERE);
+    Ok(())
+}
+
+/// Reads up to a NUL, page by page because the page behind may not be mapped.
+fn read_text(cpu: &dyn Cpu, va: u64) -> Option<String> {
+    let mut text = Vec::new();
+    let mut at = va;
+    while text.len() < MAX_REQUEST {
+        let mut part = vec![0; crate::model::addr::index(64 - at % 64)];
+        if !cpu.read_virtual(at, &mut part) {
+            return None;
+        }
+        if let Some(end) = part.iter().position(|b| *b == 0) {
+            part.truncate(end);
+            text.extend(part);
+            return String::from_utf8(text).ok();
+        }
+        at = at.wrapping_add(crate::model::addr::number(part.len()));
+        text.extend(part);
+    }
+    None
+}
+
+/// Answers one request.
+pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result<Reply, Fatal> {
+    let words: Vec<&str> = request.split_whitespace().collect();
+    let machine = &mut session.machine;
+    Ok(match words.as_slice() {
+        ["version"] => Ok(format!(
+            "rmpopt-emulator {} {}",
+            env!("CARGO_PKG_VERSION"),
+            machine.config().kind.name()
+        )),
+        ["counters"] => Ok(session.counters(guest).to_string()),
+        ["get", path] => match session.get(guest, path) {
+            Some(value) => Ok(value.to_string()),
+            None => Err(format!("there is no counter {path}")),
+        },
+        ["reset"] => {
+            session.reset(guest);
+            done()
+        }
+        ["take", name] => {
+            session.take(guest, name);
+            done()
+        }
+        ["dump", name]
+            if name
+                .chars()
+                .all(|c| c.is_alphanumeric() || "-_".contains(c)) =>
+        {
+            machine.check_all()?;
+            session.dump(name)
+        }
+        ["check"] => {
+            machine.check_all()?;
+            done()
+        }
+        ["forget"] => {
+            machine.forget();
+            done()
+        }
+        ["table", "all"] => Ok((0..machine.cores())
+            .filter_map(|core| Some(format!("{core}: {}\n", list(&machine.table(core)?.1))))
+            .collect()),
+        ["table", core] => number(core).and_then(|core| match machine.table(core) {
+            Some((_, regions)) => Ok(list(&regions)),
+            None => Err(format!("there is no core {core}")),
+        }),
+        ["optimised", gib] => number(gib).map(|gib| list(&machine.optimised(Region(gib)))),
+        ["assigned", gib] => number(gib).map(|gib| {
+            let assigned = machine.assigned(Region(gib));
+            format!(
+                "{} firmware={} guest={}",
+                assigned.total(),
+                assigned.firmware,
+                assigned.guest
+            )
+        }),
+        ["entry", pa] => number(pa).map(|pa| show(&machine.entry(pa))),
+        ["set-entry", pa, fields @ ..] => match number(pa).and_then(|pa| entry(pa, fields)) {
+            Ok((pa, entry)) => {
+                machine.set_entry(guest, pa, entry)?;
+                done()
+            }
+            Err(e) => Err(e),
+        },
+        ["snp", how] => match *how {
+            "on" => {
+                machine.snp_on(guest);
+                done()
+            }
+            "off" => {
+                machine.snp_off();
+                done()
+            }
+            // It leaves SnpEn and RMPOPT_BASE set: nothing that a core could see.
+            "off-legacy" => done(),
+            "show" => Ok(if machine.snp() { "on" } else { "off" }.into()),
+            _ => Err("snp on, off, off-legacy or show".into()),
+        },
+        ["base", core] => number(core).and_then(|core| match machine.table(core) {
+            Some((base, _)) => Ok(format!("{base:#x}")),
+            None => Err(format!("there is no core {core}")),
+        }),
+        ["base", core, value] => match (number(core), number(value)) {
+            (Ok(core), Ok(value)) => match machine.write_base(core, value) {
+                MsrAccess::Done(_) => done(),
+                _ => Err("refused, as WRMSR would be".into()),
+            },
+            (Err(e), _) | (_, Err(e)) => Err(e),
+        },
+        ["msr", msr, "default"] => number(msr).and_then(|msr| {
+            machine.override_msr(msr_number(msr)?, None);
+            done()
+        }),
+        ["msr", msr, value] => number(msr).and_then(|msr| {
+            machine.override_msr(msr_number(msr)?, Some(number(value)?));
+            done()
+        }),
+        ["rst", "restore"] => {
+            machine.write_segment_table(guest);
+            done()
+        }
+        ["rst", index, value] => match (number(index), number(value)) {
+            (Ok(index @ 0..512), Ok(value)) => {
+                let place = machine.layout().segment_table_address() + index * 8;
+                guest.write(place, &value.to_le_bytes());
+                done()
+            }
+            (Ok(_), Ok(_)) => Err("the segment table has 512 entries".into()),
+            (Err(e), _) | (_, Err(e)) => Err(e),
+        },
+        ["switch", name, value] => match machine.switches().set(name, value) {
+            Some(result) => result.map(|()| String::new()),
+            None => Err(format!("there is no switch {name}")),
+        },
+        ["fail", which, code, count @ ..] => fail(session, which, code, count),
+        ["provoke", "missed-clear"] => {
+            machine.miss_next_clear();
+            done()
+        }
+        _ => Err(format!("not a request: {request}")),
+    })
+}
+
+fn done() -> Reply {
+    Ok(String::new())
+}
+
+fn msr_number(msr: u64) -> Result<u32, String> {
+    u32::try_from(msr).map_err(|_| format!("{msr:#x} is not an MSR"))
+}
+
+fn fail(session: &mut Session, which: &str, code: &str, count: &[&str]) -> Reply {
+    let which = match which {
+        "rmpupdate" => Injected::Update,
+        "rmpread" => Injected::Read,
+        "psmash" => Injected::Smash,
+        _ => return Err("fail rmpupdate, rmpread or psmash".into()),
+    };
+    let code = u32::try_from(number(code)?).map_err(|e| e.to_string())?;
+    let count = match count {
+        [] => 1,
+        [count] => number(count)?,
+        _ => return Err("fail INSTRUCTION CODE [COUNT]".into()),
+    };
+    session.machine.inject(which, code, count);
+    done()
+}
+
+/// Numbers as the kernel writes a CPU list; "none" for no number.
+fn list(numbers: &[u64]) -> String {
+    let mut runs: Vec<(u64, u64)> = Vec::new();
+    for n in numbers {
+        match runs.last_mut() {
+            Some((_, last)) if *last + 1 == *n => *last = *n,
+            _ => runs.push((*n, *n)),
+        }
+    }
+    if runs.is_empty() {
+        return "none".into();
+    }
+    let texts: Vec<String> = runs
+        .iter()
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            }
+        })
+        .collect();
+    texts.join(",")
+}
+
+fn show(entry: &Entry) -> String {
+    let owner = match entry.owner() {
+        Owner::Hypervisor => "hypervisor",
+        Owner::Guest => "guest",
+        Owner::Firmware => "firmware",
+    };
+    format!(
+        "assigned={} size={} immutable={} asid={} gpa={:#x} vmsa={} validated={} owner={owner}",
+        u8::from(entry.assigned),
+        entry.size.name(),
+        u8::from(entry.immutable),
+        entry.asid,
+        entry.gpa,
+        u8::from(entry.vmsa),
+        u8::from(entry.validated),
+    )
+}
+
+/// Reads `KEY=VALUE` fields of an entry for the page at `pa`.
+fn entry(pa: u64, fields: &[&str]) -> Result<(u64, Entry), String> {
+    let mut entry = Entry::default();
+    for field in fields {
+        let (key, value) = field
+            .split_once('=')
+            .ok_or_else(|| format!("{field:?} is not KEY=VALUE"))?;
+        let flag = || match value {
+            "0" => Ok(false),
+            "1" => Ok(true),
+            _ => Err(format!("{key} is 0 or 1")),
+        };
+        match key {
+            "assigned" => entry.assigned = flag()?,
+            "immutable" => entry.immutable = flag()?,
+            "vmsa" => entry.vmsa = flag()?,
+            "validated" => entry.validated = flag()?,
+            "size" => {
+                entry.size = match value {
+                    "4k" => Size::Page,
+                    "2m" => Size::Huge,
+                    _ => return Err("size is 4k or 2m".into()),
+                }
+            }
+            "asid" => {
+                entry.asid = u32::try_from(number(value)?).map_err(|e| e.to_string())?;
+                if entry.asid > MAX_ASID {
+                    return Err(format!("an ASID is at most {MAX_ASID}"));
+                }
+            }
+            "gpa" => {
+                entry.gpa = number(value)?;
+                if entry.gpa >= GPA_LIMIT {
+                    return Err("gpa is too large".into());
+                }
+            }
+            _ => return Err(format!("an entry has no {key}")),
+        }
+    }
+    let size = entry.size.bytes();
+    if pa % size != 0 || entry.gpa % size != 0 {
+        return Err("the address is not aligned to the size".into());
+    }
+    Ok((pa, entry))
+}

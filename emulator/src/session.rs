@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One run: the machine, what was taken at named moments, and what is written to files.
+
+use crate::model::addr::index;
+use crate::model::{Machine, Memory};
+use serde_json::{json, Map, Value};
+use std::path::{Path, PathBuf};
+
+/// The guest, as QEMU offers it.
+pub trait Guest: Memory {
+    /// Instructions that a vCPU has retired at kernel addresses.
+    fn instructions(&self, vcpu: u64) -> u64;
+    /// Stores of a vCPU that were checked and skipped.
+    fn stores(&self, vcpu: u64) -> (u64, u64);
+}
+
+/// One run.
+pub struct Session {
+    /// The machine.
+    pub machine: Machine,
+    report: Option<PathBuf>,
+    taken: Map<String, Value>,
+    /// What the guest's own counters read at the last reset.
+    start: Vec<(u64, u64, u64)>,
+}
+
+impl Session {
+    /// A run begins.
+    pub fn new(machine: Machine, report: Option<PathBuf>) -> Self {
+        let start = (0..machine.config().cpus).map(|_| (0, 0, 0)).collect();
+        Self {
+            machine,
+            report,
+            taken: Map::new(),
+            start,
+        }
+    }
+
+    /// All counters since the last reset.
+    pub fn counters(&mut self, guest: &dyn Guest) -> Value {
+        let now = self.read(guest);
+        let counters = self.machine.counters();
+        counters.kernel_instructions.clear();
+        counters.stores = Default::default();
+        for ((instructions, checked, skipped), (i, c, s)) in now.iter().zip(&self.start) {
+            let retired = instructions.saturating_sub(*i);
+            counters.kernel_instructions.push(retired);
+            counters.stores.checked += checked.saturating_sub(*c);
+            counters.stores.skipped += skipped.saturating_sub(*s);
+        }
+        serde_json::to_value(&*counters).unwrap_or(Value::Null)
+    }
+
+    /// One number by its dotted path. What has not been counted in a region is 0.
+    pub fn get(&mut self, guest: &dyn Guest, path: &str) -> Option<Value> {
+        let all = self.counters(guest);
+        let mut value = &all;
+        let mut by_region = false;
+        for key in path.split('.') {
+            let next = match value {
+                Value::Object(map) => map.get(key),
+                Value::Array(list) => list.get(index(key.parse().ok()?)),
+                _ => None,
+            };
+            match next {
+                Some(next) => value = next,
+                None if by_region => return Some(json!(0)),
+                None => return None,
+            }
+            by_region |= key == "by_region";
+        }
+        Some(value.clone())
+    }
+
+    /// All counters to zero.
+    pub fn reset(&mut self, guest: &dyn Guest) {
+        self.start = self.read(guest);
+        self.machine.reset_counters();
+    }
+
+    /// Keeps a copy of the counters for the report.
+    pub fn take(&mut self, guest: &dyn Guest, name: &str) {
+        let counters = self.counters(guest);
+        self.taken.insert(name.into(), counters);
+    }
+
+    /// All tables and entries, to `NAME.json` beside the report. Returns the file's name.
+    pub fn dump(&mut self, name: &str) -> Result<String, String> {
+        let directory = self
+            .report
+            .as_deref()
+            .and_then(Path::parent)
+            .ok_or("there is no report, so there is no directory for it")?;
+        let file = directory.join(format!("{name}.json"));
+        write(&file, &self.state())?;
+        Ok(file.display().to_string())
+    }
+
+    /// Writes the report. `violation` is what ended the run.
+    pub fn finish(&mut self, guest: &dyn Guest, violation: Option<&str>) -> Result<(), String> {
+        let counters = self.counters(guest);
+        let value = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "model": self.machine.config().kind.name(),
+            "switches": self.machine.switches().list(),
+            "cpus": self.machine.config().cpus,
+            "cores": self.machine.cores(),
+            "violation": violation,
+            "counters": counters,
+            "taken": self.taken,
+        });
+        match &self.report {
+            Some(file) => write(file, &value),
+            None => Ok(()),
+        }
+    }
+
+    fn state(&self) -> Value {
+        let entries: Vec<Value> = self
+            .machine
+            .entries()
+            .map(|(pa, e)| {
+                json!({
+                    "pa": format!("{pa:#x}"),
+                    "assigned": u8::from(e.assigned),
+                    "size": e.size.name(),
+                    "immutable": u8::from(e.immutable),
+                    "asid": e.asid,
+                    "gpa": format!("{:#x}", e.gpa),
+                    "vmsa": u8::from(e.vmsa),
+                    "validated": u8::from(e.validated),
+                })
+            })
+            .collect();
+        let tables: Vec<Value> = (0..self.machine.cores())
+            .filter_map(|core| {
+                let (base, optimised) = self.machine.table(core)?;
+                Some(json!({"core": core, "base": format!("{base:#x}"), "optimised": optimised}))
+            })
+            .collect();
+        let layout = self.machine.layout();
+        let segments: Vec<Value> = layout
+            .segments
+            .iter()
+            .map(|s| json!({"index": s.index, "first_gib": s.first, "gib": s.cover, "base": format!("{:#x}", s.base)}))
+            .collect();
+        json!({
+            "snp": self.machine.snp(),
+            "rmp": {
+                "base": format!("{:#x}", layout.base),
+                "end": format!("{:#x}", layout.end),
+                "config": format!("{:#x}", layout.config),
+                "segments": segments,
+            },
+            "tables": tables,
+            "entries": entries,
+        })
+    }
+
+    fn read(&self, guest: &dyn Guest) -> Vec<(u64, u64, u64)> {
+        (0..self.machine.config().cpus)
+            .map(|vcpu| {
+                let (checked, skipped) = guest.stores(vcpu);
+                (guest.instructions(vcpu), checked, skipped)
+            })
+            .collect()
+    }
+}
+
+fn write(file: &Path, value: &Value) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| e.to_string())?;
+    std::fs::write(file, text + "\n").map_err(|e| format!("{}: {e}", file.display()))
+}
