@@ -5,10 +5,11 @@
 
 TREE := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
 JOBS := $(shell nproc)
-# What the parts of this project share with each other.
-export KERNEL CLIPPY
+# The kernel: see scripts/root.
+export KERNEL
 # The emulated host's shape: see scripts/host.
-export CPUS CORES THREADS NODES MEMORY DIMMS MODEL EMU APPEND REPORT PLUGIN
+export CPUS CORES THREADS NODES MEMORY DIMMS MODEL CPU EMU APPEND
+export REPORT PLUGIN OUT TIMEOUT
 # The root and the tests: see scripts/root, tests/run.
 export MIRROR RMPOPT_CACHE T
 
@@ -16,7 +17,10 @@ ROOT := $(TREE)/scripts/in-root
 # One build at a time in a tree.
 LOCK = mkdir -p $(TREE)/build && flock $(TREE)/build/lock
 
-.PHONY: all module test-modules emulator all-parts run shell test check \
+# The root has no vmlinux to make BTF from; do not say so each time.
+QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
+
+.PHONY: all module test-modules emulator guest-tools all-parts run shell test check \
 	fmt clean distclean help modules_install
 
 all: module
@@ -31,7 +35,7 @@ ifdef KDIR
 	@cp $(TREE)/build/module/rmpopt.ko $(TREE)/rmpopt.ko
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(if $(CLIPPY),CLIPPY=$(CLIPPY)) module
+	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) module
 endif
 
 test-modules: ## build the selftests' modules
@@ -40,7 +44,7 @@ ifdef KDIR
 	$(MAKE) -C $(KDIR) M=$(TREE)/tests/selftests/modules MO=$(TREE)/build/test-modules modules
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build test-modules
+	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) test-modules
 endif
 
 emulator: ## build the QEMU plugin that is the SEV-SNP host
@@ -48,7 +52,12 @@ emulator: ## build the QEMU plugin that is the SEV-SNP host
 	@$(LOCK) $(ROOT) cargo build --quiet --release --locked \
 		--manifest-path $(TREE)/emulator/Cargo.toml --target-dir $(TREE)/build/emulator
 
-all-parts: module test-modules emulator
+# Programs for the guest: C, static, one file each.
+guest-tools:
+	@$(TREE)/scripts/root
+	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/guest-tools $(TREE)
+
+all-parts: module test-modules emulator guest-tools
 
 modules_install: module ## install rmpopt.ko; KDIR=/path as above
 	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules_install
@@ -70,7 +79,7 @@ check: ## formatting and lints, the kernel's settings
 	@$(TREE)/scripts/check
 
 fmt: ## format all Rust code
-	@$(ROOT) $(TREE)/scripts/inside/fmt
+	@$(ROOT) $(TREE)/scripts/inside/fmt $(TREE)
 
 ## Clean
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 # Sourced by the scripts: where things are, how to speak, how to become root
 # of a private mount namespace.
 
