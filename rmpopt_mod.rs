@@ -24,7 +24,8 @@ use kernel::{
 use sys::{
     debugfs::Files,
     hotplug::CpuHotplug,
-    kthread::Kthread, //
+    kthread::Kthread,
+    memory::MemoryHotplug, //
 };
 
 module! {
@@ -52,7 +53,8 @@ struct Rmpopt {
     #[pin]
     controls: configfs::Directory,
     status: Files<Engine>,
-    hotplug: CpuHotplug<Engine>,
+    cpu_hotplug: CpuHotplug<Engine>,
+    memory_hotplug: MemoryHotplug<Engine>,
     thread: Option<Kthread<Engine>>,
     engine: Arc<Engine>,
 }
@@ -64,7 +66,8 @@ impl kernel::InPlaceModule for Rmpopt {
         pin_init::pin_init_scope(move || {
             let engine = load::engine(window_gib, takeover)?;
             Ok(try_pin_init!(Self {
-                hotplug: CpuHotplug::new(engine.clone())?,
+                cpu_hotplug: CpuHotplug::new(engine.clone())?,
+                memory_hotplug: MemoryHotplug::new(engine.clone())?,
                 status: debugfs::files(&engine)?,
                 thread: load::thread(&engine)?,
                 controls <- configfs::directory(engine.clone()),

@@ -6,8 +6,18 @@
 //! status beyond the control's own position (that is `debugfs/`). All callbacks run in thread
 //! context and may sleep. Documented in `Documentation/ABI/testing/configfs-rmpopt`.
 
-use crate::engine::Engine;
-use core::fmt::Write;
+use crate::engine::{
+    settings::{
+        Isolated,
+        Settings, //
+    },
+    window::Policy,
+    Engine, //
+};
+use core::{
+    fmt::Write,
+    num::IntErrorKind, //
+};
 use kernel::{
     configfs::{
         self,
@@ -42,6 +52,9 @@ pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
             enabled: 0,
             action: 1,
             description: 2,
+            window_policy: 3,
+            isolated_cpus: 4,
+            slice_us: 5,
         ],
     };
     configfs::Subsystem::new(c"rmpopt", item_type, try_pin_init!(Controls { engine }))
@@ -52,6 +65,48 @@ fn print(page: &mut [u8; PAGE_SIZE], args: fmt::Arguments<'_>) -> Result<usize> 
     let mut out = Formatter::new(page);
     out.write_fmt(args).map_err(|_| EMSGSIZE)?;
     Ok(out.bytes_written())
+}
+
+/// The names of all values of an attribute, the present one in brackets.
+struct Choice<T: 'static> {
+    all: &'static [T],
+    present: T,
+    name: fn(T) -> &'static str,
+}
+
+impl<T: Copy + PartialEq> fmt::Display for Choice<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for value in self.all {
+            let name = (self.name)(*value);
+            if *value == self.present {
+                write!(f, "{separator}[{name}]")?;
+            } else {
+                write!(f, "{separator}{name}")?;
+            }
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+/// The value of this name.
+fn choose<T: Copy>(all: &[T], name: fn(T) -> &'static str, page: &[u8]) -> Result<T> {
+    let wanted = value(page);
+    all.iter()
+        .copied()
+        .find(|v| name(*v).as_bytes() == wanted)
+        .ok_or(EINVAL)
+}
+
+/// A decimal number.
+fn number(page: &[u8]) -> Result<u32> {
+    let digits = core::str::from_utf8(value(page)).map_err(|_| EINVAL)?;
+    match digits.parse() {
+        Ok(number) => Ok(number),
+        Err(e) if *e.kind() == IntErrorKind::PosOverflow => Err(ERANGE),
+        Err(_) => Err(EINVAL),
+    }
 }
 
 /// What was written, without white space around it.
@@ -110,5 +165,69 @@ impl configfs::AttributeOperations<2> for Controls {
             page,
             fmt!("Write 1 to action to attempt RMP optimizations on all of RAM.\n"),
         )
+    }
+}
+
+/// `window_policy`: where windows lie on hosts with more RAM than a table spans.
+#[vtable]
+impl configfs::AttributeOperations<3> for Controls {
+    type Data = Controls;
+
+    fn show(controls: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        let choice = Choice {
+            all: &Policy::ALL,
+            present: controls.engine.settings.policy(),
+            name: Policy::name,
+        };
+        print(page, fmt!("{choice}\n"))
+    }
+
+    fn store(controls: &Controls, page: &[u8]) -> Result {
+        let policy = choose(&Policy::ALL, Policy::name, page)?;
+        controls.engine.settings.set_policy(policy);
+        controls.engine.control.host_changed();
+        Ok(())
+    }
+}
+
+/// `isolated_cpus`: what is done with cores under `isolcpus=` or `nohz_full=`.
+#[vtable]
+impl configfs::AttributeOperations<4> for Controls {
+    type Data = Controls;
+
+    fn show(controls: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        let choice = Choice {
+            all: &Isolated::ALL,
+            present: controls.engine.settings.isolated(),
+            name: Isolated::name,
+        };
+        print(page, fmt!("{choice}\n"))
+    }
+
+    fn store(controls: &Controls, page: &[u8]) -> Result {
+        let isolated = choose(&Isolated::ALL, Isolated::name, page)?;
+        controls.engine.settings.set_isolated(isolated);
+        controls.engine.control.host_changed();
+        Ok(())
+    }
+}
+
+/// `slice_us`: microseconds of RMPOPT after which a core reschedules.
+#[vtable]
+impl configfs::AttributeOperations<5> for Controls {
+    type Data = Controls;
+
+    fn show(controls: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        let slice = controls.engine.settings.slice_us();
+        print(page, fmt!("{slice}\n"))
+    }
+
+    fn store(controls: &Controls, page: &[u8]) -> Result {
+        let slice = number(page)?;
+        if slice > Settings::SLICE_MAX {
+            return Err(ERANGE);
+        }
+        controls.engine.settings.set_slice_us(slice);
+        Ok(())
     }
 }

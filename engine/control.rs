@@ -15,6 +15,9 @@ use kernel::{
     },
     time::{
         msecs_to_jiffies,
+        Delta,
+        Instant,
+        Monotonic,
         Msecs, //
     },
 };
@@ -40,14 +43,14 @@ pub(crate) struct Orders {
     pub(crate) enabled: bool,
     /// The switch was thrown to 1 since the last orders.
     pub(crate) switched_on: bool,
-    /// CPUs came or went.
+    /// CPUs or memory came or went, or a setting changed.
     pub(crate) survey: bool,
     /// What to attempt.
     pub(crate) attempt: Attempt,
     /// The module is being unloaded.
     pub(crate) stop: bool,
-    /// A core faulted during the last pass.
-    pub(crate) fault: bool,
+    /// A core has lost RMPOPT_BASE: SNP may have gone off, or was initialised again.
+    pub(crate) doubt: bool,
     version: u64,
 }
 
@@ -160,8 +163,8 @@ impl Control {
         });
     }
 
-    /// CPUs came or went.
-    pub(crate) fn cpus_changed(&self) {
+    /// CPUs or memory came or went, or a setting changed.
+    pub(crate) fn host_changed(&self) {
         self.order(|orders| {
             orders.survey = true;
             orders.attempt = orders.attempt.max(if orders.enabled {
@@ -172,9 +175,23 @@ impl Control {
         });
     }
 
-    /// A core faulted: the thread has to look whether SNP is still on.
-    pub(crate) fn fault_seen(&self) {
-        self.order(|orders| orders.fault = true);
+    /// A core has lost RMPOPT_BASE.
+    pub(crate) fn snp_in_doubt(&self) {
+        self.order(|orders| orders.doubt = true);
+    }
+
+    /// Waits for so long, or until the module is being unloaded or switched off.
+    pub(crate) fn rest(&self, time: Delta) {
+        let mut state = self.state.lock();
+        let end = Instant::<Monotonic>::now() + time;
+        while !self.aborting() {
+            let left = (end - Instant::now()).as_millis_ceil();
+            let Ok(left @ 1..) = Msecs::try_from(left) else {
+                break;
+            };
+            let jiffies = msecs_to_jiffies(left);
+            let _ = self.work.wait_interruptible_timeout(&mut state, jiffies);
+        }
     }
 
     /// The module is being unloaded.
@@ -200,7 +217,7 @@ impl Control {
             let orders = state.orders;
             let news = orders.stop
                 || orders.survey
-                || orders.fault
+                || orders.doubt
                 || orders.attempt != Attempt::None
                 || orders.version != state.applied;
             if news {

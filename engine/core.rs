@@ -97,6 +97,7 @@ pub(crate) struct Core {
     node: Atomic<u32>,
     first: Atomic<u32>,
     span: Atomic<u32>,
+    losses: Atomic<u32>,
     attempted: Atomic<u32>,
     won: Atomic<u32>,
     /// What it is known to have optimised, by place in the window. A hint: the core's own answer is
@@ -112,6 +113,7 @@ impl Core {
             node: Atomic::new(0),
             first: Atomic::new(NO_WINDOW),
             span: Atomic::new(0),
+            losses: Atomic::new(0),
             attempted: Atomic::new(0),
             won: Atomic::new(0),
             table: [const { Atomic::new(0) }; words(SPAN as usize)],
@@ -130,8 +132,28 @@ impl Core {
 
     /// Forgets a fault, so that the core is tried again.
     pub(crate) fn forgive(&self) {
+        self.settle();
         if let State::TakenOut(_) = self.state() {
             self.set_state(State::Off);
+        }
+    }
+
+    /// RMPOPT_BASE is no longer what we had set.
+    pub(crate) fn lose(&self) {
+        self.set_state(State::Off);
+        self.table().wipe();
+        self.losses.fetch_add(1, Relaxed);
+    }
+
+    /// How often RMPOPT_BASE was lost since the last [`Core::settle`].
+    pub(crate) fn losses(&self) -> u32 {
+        self.losses.load(Relaxed)
+    }
+
+    /// The core has done its part without a loss.
+    pub(crate) fn settle(&self) {
+        if self.losses.load(Relaxed) != 0 {
+            self.losses.store(0, Relaxed);
         }
     }
 

@@ -17,18 +17,28 @@ use super::{
 use crate::{
     sev::{
         msr::RmpoptBase,
+        probe,
         rmpopt, //
     },
     sys::{
         cpu::{
             self,
+            Background,
             Cpu,
             OnCpu, //
         },
         insn::Fault, //
     },
 };
-use kernel::prelude::*;
+use core::cell::Cell;
+use kernel::{
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
+};
 
 /// A core at work, through the thread that stands for it.
 pub(crate) struct CoreHands<'a> {
@@ -36,7 +46,13 @@ pub(crate) struct CoreHands<'a> {
     machine: &'a Machine,
     core: &'a Core,
     cpu: Cpu,
+    /// When the slice began.
+    slice: Cell<Instant<Monotonic>>,
+    _background: Background,
 }
+
+/// How often in a row RMPOPT_BASE may be lost before the core counts as broken.
+const LOSSES: u32 = 3;
 
 impl<'a> CoreHands<'a> {
     /// Takes up work on `cpu`: sees to it that RMPOPT_BASE is what it shall be.
@@ -57,16 +73,27 @@ impl<'a> CoreHands<'a> {
             machine,
             core: &entry.core,
             cpu,
+            slice: Cell::new(Instant::now()),
+            _background: Background::enter(),
         };
+        if let State::TakenOut(_) = hands.core.state() {
+            return Err(Stop::Faulted);
+        }
+        let snp = hands.on_core(probe::syscfg)?.snp_enabled();
+        if !snp {
+            return Err(hands.lose());
+        }
         hands.program(entry.core.wanted_base())?;
         Ok(hands)
     }
 
+    /// The core has done all that was asked of it.
+    pub(crate) fn settle(&self) {
+        self.core.settle();
+    }
+
     /// Sets RMPOPT_BASE unless it has the value already. A table that was off is empty.
     fn program(&self, wanted: RmpoptBase) -> Result<(), Stop> {
-        if let State::TakenOut(_) = self.core.state() {
-            return Err(Stop::Faulted);
-        }
         self.on_core(|on| {
             if rmpopt::base(on)? != wanted {
                 self.core.table().wipe();
@@ -82,21 +109,41 @@ impl<'a> CoreHands<'a> {
         match OnCpu::exactly(self.cpu, f) {
             None => Err(Stop::Moved),
             Some(Ok(result)) => Ok(result),
-            Some(Err(fault)) => {
-                if !matches!(
-                    self.core.set_state(State::TakenOut(fault)),
-                    State::TakenOut(_)
-                ) {
-                    pr_warn!(
-                        "CPU {}: {} from RMPOPT; its core is left out until SNP is initialised again or `enabled` is set anew\n",
-                        self.cpu.number(),
-                        fault.name()
-                    );
-                }
-                self.engine.control.fault_seen();
-                Err(Stop::Faulted)
-            }
+            Some(Err(fault)) => Err(self.judge(fault)),
         }
+    }
+
+    /// Whether a fault is the end of SNP, which concerns all cores, or this core's own.
+    fn judge(&self, fault: Fault) -> Stop {
+        let still_on = OnCpu::exactly(self.cpu, |on| {
+            let snp = probe::syscfg(on).is_ok_and(|syscfg| syscfg.snp_enabled());
+            let base = rmpopt::base(on).is_ok_and(|base| base.enabled());
+            (snp, base)
+        });
+        match (still_on, fault) {
+            (None, _) => return Stop::Moved,
+            (Some((false, _)), _) => return self.lose(),
+            (Some((true, false)), Fault::InvalidOpcode) if self.core.losses() < LOSSES => {
+                return self.lose()
+            }
+            _ => (),
+        }
+        let before = self.core.set_state(State::TakenOut(fault));
+        if !matches!(before, State::TakenOut(_)) {
+            pr_warn!(
+                "CPU {}: {} from RMPOPT; its core is left out until SNP is initialised again or \"enabled\" is set anew\n",
+                self.cpu.number(),
+                fault.name()
+            );
+        }
+        Stop::Faulted
+    }
+
+    /// RMPOPT_BASE is no longer what we had set: the thread has to look what has happened.
+    fn lose(&self) -> Stop {
+        self.core.lose();
+        self.engine.control.snp_in_doubt();
+        Stop::Lost
     }
 }
 
@@ -120,7 +167,11 @@ impl Hands for CoreHands<'_> {
         if self.engine.control.aborting() {
             return Err(Stop::Asked);
         }
-        cpu::reschedule();
+        let slice = Delta::from_micros(self.engine.settings.slice_us().into());
+        if self.slice.get().elapsed() >= slice {
+            cpu::reschedule();
+            self.slice.set(Instant::now());
+        }
         Ok(())
     }
 

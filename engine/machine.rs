@@ -10,10 +10,15 @@ use super::{
     core::Core,
     pass::Board,
     region::{
+        index_of,
         RamRegion,
         Splitter, //
     },
-    window,
+    window::{
+        self,
+        Nodes,
+        Policy, //
+    },
 };
 use crate::sys::{
     cpu::{
@@ -35,8 +40,11 @@ use kernel::{
 pub(crate) struct CoreEntry {
     /// The core itself, which outlives this survey.
     pub(crate) core: Arc<Core>,
-    /// The thread that stands for it: its first online one. `None` while all are offline.
+    /// The thread that stands for it: its first online one, preferably not isolated. `None` while
+    /// all are offline.
     pub(crate) cpu: Option<Cpu>,
+    /// That thread is isolated, and so are the others.
+    pub(crate) isolated: bool,
 }
 
 /// One survey of the host. Its lists never change; a new survey makes a new one.
@@ -61,7 +69,7 @@ impl Machine {
     /// # Errors
     ///
     /// ENOMEM; EINVAL where there is no RAM.
-    pub(crate) fn survey(before: Option<&Machine>, span: u32) -> Result<Self> {
+    pub(crate) fn survey(before: Option<&Machine>, span: u32, policy: Policy) -> Result<Self> {
         let ram = find_ram()?;
         let bits = words(ram.len());
         let mut machine = Self {
@@ -76,11 +84,24 @@ impl Machine {
         };
         machine.find_cores(before)?;
         machine.inherit(before);
-        let window = window::lowest(&machine.ram, span);
-        for entry in machine.cores.iter() {
+        machine.place_windows(span, policy)?;
+        Ok(machine)
+    }
+
+    fn place_windows(&self, span: u32, policy: Policy) -> Result {
+        let nodes = NodeMap::new(&self.cores)?;
+        let mut last = None;
+        for entry in self.cores.iter() {
+            // Cores of a node share their window, and follow each other.
+            let node = entry.core.node();
+            let window = match last {
+                Some((before, window)) if before == node => window,
+                _ => window::place(&self.ram, span, policy, node, &nodes),
+            };
+            last = Some((node, window));
             entry.core.set_window(window);
         }
-        Ok(machine)
+        Ok(())
     }
 
     fn find_cores(&mut self, before: Option<&Machine>) -> Result {
@@ -90,6 +111,7 @@ impl Machine {
                     CoreEntry {
                         core: entry.core.clone(),
                         cpu: None,
+                        isolated: false,
                     },
                     GFP_KERNEL,
                 )?;
@@ -110,6 +132,7 @@ impl Machine {
                         CoreEntry {
                             core: Arc::new(Core::new(), GFP_KERNEL)?,
                             cpu: None,
+                            isolated: false,
                         },
                         GFP_KERNEL,
                     )?;
@@ -121,28 +144,35 @@ impl Machine {
             }
             if let Some(entry) = self.cores.get_mut(index as usize) {
                 entry.core.set_node(cpu.node());
-                if entry.cpu.is_none() {
+                let isolated = cpu.isolated();
+                if entry.cpu.is_none() || (entry.isolated && !isolated) {
                     entry.cpu = Some(cpu);
+                    entry.isolated = isolated;
                 }
             }
         }
         Ok(())
     }
 
-    /// Takes over what was known of the same RAM.
+    /// Takes over what was known of each region. Regions that are new are open.
     fn inherit(&self, before: Option<&Machine>) {
-        let Some(before) = before.filter(|b| b.ram.as_slice() == self.ram.as_slice()) else {
-            return;
-        };
-        for place in 0..self.ram.len() {
-            if before.board().free.test(place) {
-                self.board().free.set(place);
-            }
-            if before.board().held.test(place) {
-                self.board().held.set(place);
-            }
-            if before.changed().test(place) {
+        let new = self.board();
+        for (place, ram) in self.ram.iter().enumerate() {
+            let known = before.and_then(|b| Some((b, index_of(&b.ram, ram.region)?)));
+            let Some((before, old)) = known else {
+                new.open.set(place);
+                continue;
+            };
+            let board = before.board();
+            if before.changed().test(old) {
                 self.changed().set(place);
+            }
+            if board.free.test(old) {
+                new.free.set(place);
+            } else if board.held.test(old) {
+                new.held.set(place);
+            } else {
+                new.open.set(place);
             }
         }
     }
@@ -190,15 +220,56 @@ fn zeroed(words: usize) -> Result<KVVec<Atomic<u64>>> {
     Ok(vec)
 }
 
+/// Finds the regions with RAM that is online.
 fn find_ram() -> Result<KVVec<RamRegion>> {
     let mut ram = KVVec::new();
     let mut splitter = Splitter::default();
+    let section = iomem::section_size();
     iomem::for_each_ram(|start, end| {
-        splitter.add(start, end, |region, first| {
-            let node = iomem::node_of(first.as_u64()).unwrap_or(0);
-            ram.push(RamRegion { region, node }, GFP_KERNEL)?;
-            Ok(())
-        })
+        let mut at = start;
+        while at <= end {
+            let next = (at | section.saturating_sub(1)).saturating_add(1);
+            if let Some(node) = iomem::node_of(at) {
+                let last = end.min(next.saturating_sub(1));
+                splitter.add(at, last, |region| {
+                    Ok::<_, Error>(ram.push(RamRegion { region, node }, GFP_KERNEL)?)
+                })?;
+            }
+            at = next;
+        }
+        Ok(())
     })?;
     Ok(ram)
+}
+
+/// The NUMA nodes of this host.
+struct NodeMap {
+    /// The socket of each node, by node number.
+    sockets: KVVec<Option<u32>>,
+}
+
+impl NodeMap {
+    fn new(cores: &[CoreEntry]) -> Result<Self> {
+        let mut sockets = KVVec::new();
+        for entry in cores {
+            let node = entry.core.node() as usize;
+            while sockets.len() <= node {
+                sockets.push(None, GFP_KERNEL)?;
+            }
+            if let (Some(socket), Some(cpu)) = (sockets.get_mut(node), entry.cpu) {
+                *socket = Some(cpu.socket());
+            }
+        }
+        Ok(Self { sockets })
+    }
+}
+
+impl Nodes for NodeMap {
+    fn distance(&self, from: u32, to: u32) -> u32 {
+        cpu::node_distance(from, to)
+    }
+
+    fn socket(&self, node: u32) -> Option<u32> {
+        *self.sockets.get(node as usize)?
+    }
 }

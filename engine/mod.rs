@@ -20,6 +20,7 @@ pub(crate) mod progress;
 pub(crate) mod ranges;
 pub(crate) mod region;
 pub(crate) mod runner;
+pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod thread;
 pub(crate) mod window;
@@ -27,7 +28,8 @@ pub(crate) mod window;
 use self::{
     control::Control,
     machine::Machine,
-    progress::Progress, //
+    progress::Progress,
+    settings::Settings, //
 };
 use crate::{
     sev::assess::{
@@ -37,7 +39,8 @@ use crate::{
     sys::{
         batch::Workqueue,
         cpu::Cpu,
-        hotplug::Listener, //
+        hotplug,
+        memory, //
     },
 };
 use kernel::{
@@ -61,6 +64,8 @@ pub(crate) struct Engine {
     /// Requests to the thread and what it reports.
     #[pin]
     pub(crate) control: Control,
+    /// What an administrator can adjust.
+    pub(crate) settings: Settings,
     /// How far the pass is.
     pub(crate) progress: Progress,
     /// The workqueue on which cores do their part.
@@ -76,13 +81,16 @@ impl Engine {
     ///
     /// ENOMEM.
     pub(crate) fn new(found: Found, role: Role, span: u32) -> Result<Arc<Self>> {
-        let machine = Arc::new(Machine::survey(None, span)?, GFP_KERNEL)?;
+        let settings = Settings::new();
+        let machine = Machine::survey(None, span, settings.policy())?;
+        let machine = Arc::new(machine, GFP_KERNEL)?;
         Arc::pin_init(
             try_pin_init!(Self {
                 found,
                 role,
                 span,
                 control <- Control::new(matches!(role, Role::Optimise)),
+                settings,
                 progress: Progress::new(),
                 workqueue: Workqueue::new()?,
                 machine <- new_mutex!(machine),
@@ -123,15 +131,21 @@ impl Engine {
     }
 }
 
-impl Listener for Engine {
+impl memory::Listener for Engine {
+    fn memory_changed(&self) {
+        self.control.host_changed();
+    }
+}
+
+impl hotplug::Listener for Engine {
     fn online(&self, _cpu: Cpu) {
-        self.control.cpus_changed();
+        self.control.host_changed();
     }
 
     fn offline(&self, cpu: Cpu) {
         if matches!(self.role, Role::Optimise) {
             hands::leave(&self.machine(), cpu);
-            self.control.cpus_changed();
+            self.control.host_changed();
         }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Stop {
     Moved,
     /// The core answered with a fault and is taken out.
     Faulted,
+    /// SNP went off, or somebody else has cleared RMPOPT_BASE.
+    Lost,
     /// Somebody asked for it: switched off, or unloading.
     Asked,
 }

@@ -12,7 +12,7 @@ use crate::sev::addr::{
 pub(crate) struct RamRegion {
     /// Which GiB.
     pub(crate) region: Region,
-    /// The NUMA node of its first RAM.
+    /// The NUMA node of its first online RAM.
     pub(crate) node: u32,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Splitter {
 
 impl Splitter {
     /// Takes the range from `start` to `end`, both included, and calls `emit` with each region in
-    /// it that no range before has touched, and the first address of the range in that region.
+    /// it that no range before has touched.
     ///
     /// Whatever lies beyond the architecture's address space is left out.
     ///
@@ -37,7 +37,7 @@ impl Splitter {
         &mut self,
         start: u64,
         end: u64,
-        mut emit: impl FnMut(Region, PhysAddr) -> Result<(), E>,
+        mut emit: impl FnMut(Region) -> Result<(), E>,
     ) -> Result<(), E> {
         let (Some(start), Some(end)) = (
             PhysAddr::new(start),
@@ -50,9 +50,14 @@ impl Splitter {
             let Some(region) = Region::new(gib) else {
                 break;
             };
-            emit(region, region.base().max(start))?;
+            emit(region)?;
             self.next = gib.saturating_add(1);
         }
         Ok(())
     }
+}
+
+/// The place of a region in an ascending list.
+pub(crate) fn index_of(ram: &[RamRegion], region: Region) -> Option<usize> {
+    ram.binary_search_by_key(&region, |r| r.region).ok()
 }

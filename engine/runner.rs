@@ -23,6 +23,7 @@ use super::{
         PlanCore, //
     },
     progress::Step,
+    settings::Isolated,
     Engine,
 };
 use crate::sys::{
@@ -42,6 +43,8 @@ pub(crate) struct Runner {
     leaders: KVVec<Option<u32>>,
     /// Whether a core leads anything.
     leading: KVVec<bool>,
+    /// Whether a core takes part in this pass.
+    taking_part: KVVec<bool>,
 }
 
 impl Runner {
@@ -56,6 +59,7 @@ impl Runner {
             batch: Batch::new(cores)?,
             leaders: KVVec::from_elem(None, machine.ram.len(), GFP_KERNEL)?,
             leading: KVVec::from_elem(false, cores, GFP_KERNEL)?,
+            taking_part: KVVec::from_elem(false, cores, GFP_KERNEL)?,
             machine,
         })
     }
@@ -67,6 +71,7 @@ impl Runner {
         for entry in machine.cores.iter() {
             entry.core.reset_last();
         }
+        self.muster(engine);
         board.lost.wipe();
         match attempt {
             Attempt::None | Attempt::Fill => (),
@@ -125,14 +130,32 @@ impl Runner {
         }
     }
 
+    /// Decides which cores take part, and switches RMPOPT off on those that are left out for good.
+    fn muster(&mut self, engine: &Engine) {
+        let isolated = engine.settings.isolated();
+        let machine = &self.machine;
+        for (takes_part, entry) in self.taking_part.iter_mut().zip(machine.cores.iter()) {
+            *takes_part = match isolated {
+                _ if !entry.isolated => true,
+                Isolated::Include => true,
+                Isolated::Once => entry.core.state() == State::Off,
+                Isolated::Skip => false,
+            };
+        }
+        let skipped = |entry: &CoreEntry| {
+            isolated == Isolated::Skip && entry.isolated && entry.core.state() != State::Off
+        };
+        if machine.cores.iter().any(skipped) {
+            self.switch_off_where(engine, skipped);
+        }
+    }
+
     /// Chooses the leaders anew; tells whether there is any.
     fn replan(&mut self) -> bool {
         let machine = &self.machine;
-        plan::leaders(
-            &machine.ram,
-            || machine.cores.iter().map(plan_core),
-            &mut self.leaders,
-        );
+        let taking_part = &self.taking_part;
+        let cores = || machine.cores.iter().zip(taking_part).map(plan_core);
+        plan::leaders(&machine.ram, cores, &mut self.leaders);
         self.leading.iter_mut().for_each(|leads| *leads = false);
         for (place, leader) in self.leaders.iter().enumerate() {
             if !machine.board().open.test(place) {
@@ -170,9 +193,12 @@ impl Runner {
 
     fn follow(&mut self, engine: &Engine) {
         let machine = &self.machine;
+        let taking_part = &self.taking_part;
         let followers = || {
-            let usable = |entry: &&CoreEntry| plan_core(entry).window.is_some();
-            machine.cores.iter().filter(usable)
+            let cores = machine.cores.iter().zip(taking_part);
+            cores
+                .filter(|core| plan_core(*core).window.is_some())
+                .map(|(entry, _)| entry)
         };
         engine.progress.begin(Step::Fill, followers().count());
         let cpus = followers().filter_map(|entry| entry.cpu);
@@ -187,12 +213,15 @@ impl Runner {
 
     /// Switches RMPOPT off on every core on which we had switched it on. Sleeps until that is done.
     pub(crate) fn switch_off(&mut self, engine: &Engine) {
+        self.switch_off_where(engine, |entry| entry.core.state() != State::Off);
+    }
+
+    fn switch_off_where(&mut self, engine: &Engine, which: impl Fn(&CoreEntry) -> bool) {
         let machine = &self.machine;
-        let on = |entry: &&CoreEntry| entry.core.state() != State::Off;
         let cpus = machine
             .cores
             .iter()
-            .filter(on)
+            .filter(|entry| which(entry))
             .filter_map(|entry| entry.cpu);
         self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
             hands::switch_off(machine, cpu);
@@ -201,8 +230,9 @@ impl Runner {
 }
 
 /// A core as the planner sees it: without a window while nothing can be done with it.
-fn plan_core(entry: &CoreEntry) -> PlanCore {
-    let usable = entry.cpu.is_some() && !matches!(entry.core.state(), State::TakenOut(_));
+fn plan_core((entry, takes_part): (&CoreEntry, &bool)) -> PlanCore {
+    let broken = matches!(entry.core.state(), State::TakenOut(_));
+    let usable = *takes_part && entry.cpu.is_some() && !broken;
     PlanCore {
         node: entry.core.node(),
         window: entry.core.window().filter(|_| usable),
@@ -220,11 +250,14 @@ fn work(
         return;
     };
     let mut tally = Tally::default();
-    let result =
-        CoreHands::take_up(engine, machine, cpu).and_then(|hands| round(index, &hands, &mut tally));
+    let result = CoreHands::take_up(engine, machine, cpu).and_then(|hands| {
+        round(index, &hands, &mut tally)?;
+        hands.settle();
+        Ok(())
+    });
     entry.core.add_last(tally);
     if result == Err(Stop::Moved) {
-        // The CPU has gone; the hotplug callback has already asked for a new survey.
-        engine.control.cpus_changed();
+        // The CPU went offline: another thread has to stand for the core.
+        engine.control.host_changed();
     }
 }

@@ -21,11 +21,19 @@ use crate::{
 use kernel::{
     prelude::*,
     sync::Arc,
-    time::Msecs, //
+    time::{
+        Delta,
+        Instant,
+        Monotonic,
+        Msecs, //
+    },
 };
 
 /// How often SYSCFG is read while SNP is off, in milliseconds.
 const SNP_POLL: Msecs = 1000;
+
+/// The longest time between two passes, in milliseconds.
+const REST_MAX: i64 = 1000;
 
 /// What the thread remembers from one order to the next.
 struct Memory {
@@ -86,13 +94,18 @@ impl Engine {
                 entry.core.forgive();
             }
         }
-        let attempt = if came_on {
+        // A new initialisation of SNP has cleared the tables of all cores.
+        let attempt = if came_on || orders.doubt {
             Attempt::All
         } else {
             orders.attempt
         };
         if attempt != Attempt::None {
+            let begin = Instant::<Monotonic>::now();
             memory.runner.pass(self, attempt);
+            // However many requests come, at least half of the time belongs to others.
+            let rest = begin.elapsed().as_millis_ceil().clamp(1, REST_MAX);
+            self.control.rest(Delta::from_millis(rest));
         }
     }
 
@@ -110,7 +123,7 @@ impl Engine {
 
     /// Looks at RAM and cores again. Where memory is short the old view stays.
     fn survey(&self, memory: &mut Memory) {
-        let new = Machine::survey(Some(&self.machine()), self.span)
+        let new = Machine::survey(Some(&self.machine()), self.span, self.settings.policy())
             .and_then(|machine| Ok(Arc::new(machine, GFP_KERNEL)?))
             .and_then(|machine| Ok((Runner::new(machine.clone())?, machine)));
         match new {
@@ -119,7 +132,7 @@ impl Engine {
                 memory.runner = runner;
             }
             Err(e) => pr_warn!(
-                "CPUs changed, but there is no memory to note it ({})\n",
+                "CPUs or memory changed, but there is no memory to note it ({})\n",
                 e.to_errno()
             ),
         }

@@ -44,6 +44,18 @@ impl Cpu {
         u32::try_from(unsafe { shim::rmpopt_cpu_node(self.0) }).unwrap_or(0)
     }
 
+    /// The number of its socket.
+    pub(crate) fn socket(self) -> u32 {
+        // SAFETY: The number is below nr_cpu_ids, so its topology is known.
+        unsafe { shim::rmpopt_cpu_socket(self.0) }
+    }
+
+    /// Whether it was set apart from the others with `isolcpus=` or `nohz_full=`.
+    pub(crate) fn isolated(self) -> bool {
+        // SAFETY: The number is below nr_cpu_ids.
+        unsafe { shim::rmpopt_cpu_isolated(self.0) }
+    }
+
     /// The CPU that the caller runs on at this moment. A hint only.
     pub(crate) fn current() -> Self {
         // SAFETY: Reading the current CPU's number has no precondition.
@@ -118,6 +130,45 @@ impl OnCpu {
 pub(crate) fn reschedule() {
     // SAFETY: Called in thread context without locks, by the function's contract.
     unsafe { shim::rmpopt_cond_resched() };
+}
+
+/// Lets everything else that wants the CPU go first while it lives.
+///
+/// For work of a workqueue: the worker gets its old priority back afterwards.
+pub(crate) struct Background {
+    nice: i32,
+    _not_send: PhantomData<*mut ()>,
+}
+
+impl Background {
+    /// Gives the current task the lowest priority. In thread context.
+    pub(crate) fn enter() -> Self {
+        // SAFETY: Both concern the current task only, which is in thread context.
+        let nice = unsafe {
+            let nice = shim::rmpopt_nice();
+            shim::rmpopt_set_nice(19);
+            nice
+        };
+        Self {
+            nice,
+            _not_send: PhantomData,
+        }
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // SAFETY: The same task as in `enter`, as the type is neither Send nor Sync.
+        unsafe { shim::rmpopt_set_nice(self.nice) };
+    }
+}
+
+/// The distance between two NUMA nodes as in ACPI's SLIT: 10 to itself, more to others.
+pub(crate) fn node_distance(from: u32, to: u32) -> u32 {
+    let number = |node: u32| i32::try_from(node).unwrap_or(0);
+    // SAFETY: Numbers that are no nodes have a distance too.
+    let distance = unsafe { shim::rmpopt_node_distance(number(from), number(to)) };
+    u32::try_from(distance).unwrap_or(u32::MAX)
 }
 
 /// Whether the kernel itself is prepared to be an SNP host (`CC_ATTR_HOST_SEV_SNP`).

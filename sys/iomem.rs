@@ -59,6 +59,12 @@ fn call<F: FnMut(u64, u64) -> Result>(_: &F) -> Callback {
     callback::<F>
 }
 
+/// The unit in bytes in which memory goes online and offline.
+pub(crate) fn section_size() -> u64 {
+    // SAFETY: Returns a constant.
+    unsafe { shim::rmpopt_section_size() }
+}
+
 /// The NUMA node of the page at an address. `None` where no online page is.
 pub(crate) fn node_of(addr: u64) -> Option<u32> {
     // SAFETY: Any frame number may be asked for.

@@ -15,5 +15,6 @@ pub(crate) mod hotplug;
 pub(crate) mod insn;
 pub(crate) mod iomem;
 pub(crate) mod kthread;
+pub(crate) mod memory;
 pub(crate) mod msr;
 mod shim;

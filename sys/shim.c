@@ -3,10 +3,13 @@
 
 #include <linux/cc_platform.h>
 #include <linux/cpumask.h>
+#include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
+#include <linux/sched/isolation.h>
+#include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/topology.h>
 #include <linux/workqueue.h>
@@ -51,11 +54,82 @@ int rmpopt_cpu_node(unsigned int cpu)
 	return cpu_to_node(cpu);
 }
 
+unsigned int rmpopt_cpu_socket(unsigned int cpu)
+{
+	return topology_physical_package_id(cpu);
+}
+
+/* isolcpus= takes a CPU out of the scheduling domains, nohz_full= out of the tick. */
+bool rmpopt_cpu_isolated(unsigned int cpu)
+{
+	return !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) ||
+	       !housekeeping_test_cpu(cpu, HK_TYPE_KERNEL_NOISE);
+}
+
+int rmpopt_node_distance(int from, int to)
+{
+	return node_distance(from, to);
+}
+
 int rmpopt_pfn_node(u64 pfn)
 {
 	struct page *page = pfn_to_online_page(pfn);
 
 	return page ? page_to_nid(page) : NUMA_NO_NODE;
+}
+
+u64 rmpopt_section_size(void)
+{
+	return 1ULL << SECTION_SIZE_BITS;
+}
+
+int rmpopt_nice(void)
+{
+	return task_nice(current);
+}
+
+void rmpopt_set_nice(int nice)
+{
+	set_user_nice(current, nice);
+}
+
+struct rmpopt_memory {
+	struct notifier_block nb;
+	void (*changed)(void *data);
+	void *data;
+};
+
+static int rmpopt_memory_notify(struct notifier_block *nb, unsigned long action, void *arg)
+{
+	struct rmpopt_memory *memory = container_of(nb, struct rmpopt_memory, nb);
+
+	if (action == MEM_ONLINE || action == MEM_OFFLINE)
+		memory->changed(memory->data);
+	return NOTIFY_OK;
+}
+
+struct rmpopt_memory *rmpopt_memory_register(void (*changed)(void *data), void *data)
+{
+	struct rmpopt_memory *memory = kzalloc(sizeof(*memory), GFP_KERNEL);
+	int err;
+
+	if (!memory)
+		return ERR_PTR(-ENOMEM);
+	memory->nb.notifier_call = rmpopt_memory_notify;
+	memory->changed = changed;
+	memory->data = data;
+	err = register_memory_notifier(&memory->nb);
+	if (err) {
+		kfree(memory);
+		return ERR_PTR(err);
+	}
+	return memory;
+}
+
+void rmpopt_memory_unregister(struct rmpopt_memory *memory)
+{
+	unregister_memory_notifier(&memory->nb);
+	kfree(memory);
 }
 
 bool rmpopt_host_snp(void)

@@ -18,8 +18,19 @@ void rmpopt_cond_resched(void);
 bool rmpopt_cpu_online(unsigned int cpu);
 unsigned int rmpopt_first_sibling(unsigned int cpu);
 int rmpopt_cpu_node(unsigned int cpu);
+unsigned int rmpopt_cpu_socket(unsigned int cpu);
+bool rmpopt_cpu_isolated(unsigned int cpu);
+int rmpopt_node_distance(int from, int to);
 int rmpopt_pfn_node(u64 pfn);
+u64 rmpopt_section_size(void);
 bool rmpopt_host_snp(void);
+
+int rmpopt_nice(void);
+void rmpopt_set_nice(int nice);
+
+struct rmpopt_memory;
+struct rmpopt_memory *rmpopt_memory_register(void (*changed)(void *data), void *data);
+void rmpopt_memory_unregister(struct rmpopt_memory *memory);
 
 void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct *work));
 struct workqueue_struct *rmpopt_workqueue(void);

@@ -7,6 +7,12 @@ use kernel::{
     ffi, //
 };
 
+/// `struct rmpopt_memory`, which only `shim.c` looks into.
+#[repr(C)]
+pub(super) struct Memory {
+    _opaque: [u8; 0],
+}
+
 extern "C" {
     pub(super) fn rmpopt_this_cpu() -> ffi::c_uint;
     pub(super) fn rmpopt_preempt_disable();
@@ -15,7 +21,18 @@ extern "C" {
     pub(super) fn rmpopt_cpu_online(cpu: ffi::c_uint) -> bool;
     pub(super) fn rmpopt_first_sibling(cpu: ffi::c_uint) -> ffi::c_uint;
     pub(super) fn rmpopt_cpu_node(cpu: ffi::c_uint) -> ffi::c_int;
+    pub(super) fn rmpopt_cpu_socket(cpu: ffi::c_uint) -> ffi::c_uint;
+    pub(super) fn rmpopt_cpu_isolated(cpu: ffi::c_uint) -> bool;
+    pub(super) fn rmpopt_node_distance(from: ffi::c_int, to: ffi::c_int) -> ffi::c_int;
     pub(super) fn rmpopt_pfn_node(pfn: u64) -> ffi::c_int;
+    pub(super) fn rmpopt_section_size() -> u64;
+    pub(super) fn rmpopt_nice() -> ffi::c_int;
+    pub(super) fn rmpopt_set_nice(nice: ffi::c_int);
+    pub(super) fn rmpopt_memory_register(
+        changed: unsafe extern "C" fn(*mut ffi::c_void),
+        data: *mut ffi::c_void,
+    ) -> *mut Memory;
+    pub(super) fn rmpopt_memory_unregister(memory: *mut Memory);
     pub(super) fn rmpopt_host_snp() -> bool;
     pub(super) fn rmpopt_work_init(
         work: *mut bindings::work_struct,

@@ -5,7 +5,7 @@
 //! What these files may use is what is declared in [`sev`] and [`engine`]. `purity.rs` keeps the kernel out of them.
 
 #![deny(unsafe_code)]
-#![cfg_attr(not(test), expect(dead_code, reason = "the tests are the only user"))]
+#![allow(dead_code, reason = "the module uses the rest")]
 
 pub(crate) mod engine;
 pub(crate) mod sev;
@@ -28,5 +28,7 @@ mod purity;
 mod ranges;
 #[cfg(test)]
 mod region;
+#[cfg(test)]
+mod window;
 #[cfg(test)]
 mod words;

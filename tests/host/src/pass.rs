@@ -127,7 +127,7 @@ fn a_leader_touches_its_own_regions_only() {
 
 #[test]
 fn what_a_lost_leader_did_not_reach_stays_open() {
-    for stop in [Stop::Moved, Stop::Faulted, Stop::Asked] {
+    for stop in [Stop::Moved, Stop::Faulted, Stop::Lost, Stop::Asked] {
         let room = Room::new();
         let core = Fake::default();
         core.stop.set(Some((5, stop)));

@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use crate::{
-    engine::{
-        region::{
-            RamRegion,
-            Splitter, //
-        },
-        window::{
-            self,
-            Window, //
-        },
+    engine::region::{
+        index_of,
+        RamRegion,
+        Splitter, //
     },
     sev::addr::{
         Region,
@@ -19,13 +14,13 @@ use crate::{
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-fn split(ranges: &[(u64, u64)]) -> Vec<(u32, u64)> {
+fn split(ranges: &[(u64, u64)]) -> Vec<u32> {
     let mut splitter = Splitter::default();
     let mut out = Vec::new();
     for (start, end) in ranges {
         splitter
-            .add(*start, *end, |region, first| {
-                out.push((region.gib(), first.as_u64()));
+            .add(*start, *end, |region| {
+                out.push(region.gib());
                 Ok::<(), ()>(())
             })
             .unwrap();
@@ -41,27 +36,39 @@ fn a_pc() {
         (0x10_0000, 0x7fff_ffff),
         (4 * GIB, 9 * GIB - 1),
     ];
-    let gibs: Vec<_> = split(&ranges).into_iter().map(|(gib, _)| gib).collect();
-    assert_eq!(gibs, [0, 1, 4, 5, 6, 7, 8]);
+    assert_eq!(split(&ranges), [0, 1, 4, 5, 6, 7, 8]);
 }
 
 #[test]
-fn the_first_ram_of_a_region_is_named() {
-    let ranges = [(GIB + 0x5000, 2 * GIB + 0x1000)];
-    assert_eq!(split(&ranges), [(1, GIB + 0x5000), (2, 2 * GIB)]);
+fn ranges_that_share_a_region_report_it_once() {
+    let ranges = [
+        (GIB + 0x5000, 2 * GIB + 0x1000),
+        (2 * GIB + 0x4000, 2 * GIB + 0x5000),
+    ];
+    assert_eq!(split(&ranges), [1, 2]);
+}
+
+#[test]
+fn regions_are_found_again() {
+    let ram = [3, 9].map(|gib| RamRegion {
+        region: Region::new(gib).unwrap(),
+        node: 0,
+    });
+    assert_eq!(index_of(&ram, Region::new(9).unwrap()), Some(1));
+    assert_eq!(index_of(&ram, Region::new(4).unwrap()), None);
 }
 
 #[test]
 fn beyond_the_address_space_there_is_nothing() {
-    assert_eq!(split(&[(1 << 52, u64::MAX)]), []);
+    assert_eq!(split(&[(1 << 52, u64::MAX)]), [0u32; 0]);
     let last = (1u64 << 52) - GIB;
-    assert_eq!(split(&[(last, u64::MAX)]), [((1 << 22) - 1, last)]);
+    assert_eq!(split(&[(last, u64::MAX)]), [(1 << 22) - 1]);
 }
 
 #[test]
 fn an_error_of_the_taker_is_passed_on() {
     let mut splitter = Splitter::default();
-    assert_eq!(splitter.add(0, GIB, |_, _| Err(7)), Err(7));
+    assert_eq!(splitter.add(0, GIB, |_| Err(7)), Err(7));
 }
 
 proptest! {
@@ -71,7 +78,7 @@ proptest! {
         cuts.sort_unstable();
         cuts.dedup();
         let ranges: Vec<_> = cuts.chunks_exact(2).map(|c| (c[0], c[1] - 1)).collect();
-        let got: Vec<_> = split(&ranges).into_iter().map(|(gib, _)| gib).collect();
+        let got = split(&ranges);
         let expected: BTreeSet<_> = ranges
             .iter()
             .flat_map(|(s, e)| s / GIB..=e / GIB)
@@ -79,27 +86,4 @@ proptest! {
             .collect();
         prop_assert_eq!(got, expected.into_iter().collect::<Vec<_>>());
     }
-}
-
-#[test]
-fn windows_have_an_offset_for_what_they_cover() {
-    let window = Window {
-        first: Region::new(10).unwrap(),
-        span: 4,
-    };
-    let offset = |gib| window.offset(Region::new(gib).unwrap());
-    assert_eq!(offset(9), None);
-    assert_eq!(offset(10), Some(0));
-    assert_eq!(offset(13), Some(3));
-    assert_eq!(offset(14), None);
-}
-
-#[test]
-fn the_lowest_window_begins_at_the_lowest_ram() {
-    assert_eq!(window::lowest(&[], 4), None);
-    let ram = [3, 9].map(|gib| RamRegion {
-        region: Region::new(gib).unwrap(),
-        node: 0,
-    });
-    assert_eq!(window::lowest(&ram, 4).unwrap().first.gib(), 3);
 }
