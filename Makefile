@@ -20,7 +20,11 @@ LOCK = mkdir -p $(TREE)/build && flock $(TREE)/build/lock
 # The root has no vmlinux to make BTF from; do not say so each time.
 QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 
+# See bench/run.
+export SHAPES
+
 .PHONY: all module test-modules emulator guest-tools all-parts run shell test check \
+	bench bench-modules \
 	fmt clean distclean help modules_install
 
 all: module
@@ -74,6 +78,20 @@ shell: all-parts ## a root shell in that host, the module loaded
 
 test: all-parts ## all tests; T=PATTERN runs those whose name matches
 	@$(TREE)/tests/run
+
+bench: all-parts bench-modules ## measure against the published algorithm; SHAPES="16x204 ..." only those (CPUs x regions)
+	@$(LOCK) $(ROOT) cargo build --quiet --release --locked \
+		--manifest-path $(TREE)/bench/report/Cargo.toml --target-dir $(TREE)/build/bench/target
+	@$(TREE)/bench/run
+
+bench-modules:
+ifdef KDIR
+	@mkdir -p $(TREE)/build/bench/modules
+	$(MAKE) -C $(KDIR) M=$(TREE)/bench MO=$(TREE)/build/bench/modules modules
+else
+	@$(TREE)/scripts/root
+	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) bench-modules
+endif
 
 check: ## formatting and lints, the kernel's settings
 	@$(TREE)/scripts/check

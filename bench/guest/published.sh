@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# How scenarios.sh deals with the published algorithm. Sourced in front of it by
+# bench/run.
+
+CONTROL=/sys/kernel/debug/rmpopt_published
+
+algorithm=published
+
+load() {
+	insmod /rmpopt/modules/rmpopt_published.ko || exit
+	settle
+}
+
+unload() {
+	rmmod rmpopt_published
+}
+
+# The pass at load.
+settle() {
+	while [ "$(cat $CONTROL/passes)" = 0 ]; do
+		sleep 0.2
+	done
+	sleep 0.5
+}
+
+about() {
+	echo "algorithm published"
+	echo "delay_ms 10000"
+}
+
+idle() {
+	bench-step idle last 4000
+}
+
+# Writing the base empties a core's table.
+cold() {
+	base=$(emu base 0)
+	set -- port "switch base_write_clears always"
+	core=0
+	while [ $core -lt "$CORES" ]; do
+		set -- "$@" port "base $core 0" port "base $core $base"
+		core=$((core + 1))
+	done
+	bench-step cold "$@" port forget write $CONTROL/pass 1
+}
+
+asked() {
+	bench-step "$@" write $CONTROL/pass 1
+}
+
+# The pass is the same one, only that it comes 10 s later. It is not waited for
+# here; the report adds it.
+ended() {
+	name=$1 regions=$2
+	shift 2
+	bench-step "$name" "$@" write $CONTROL/pass 1 regions "$regions"
+}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# What is measured, the same for both algorithms. Runs in the guest, behind
+# module.sh or published.sh.
+
+GUEST=/sys/kernel/debug/snp_guest/cmd
+
+# Regions with RAM.
+regions=$(sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) : System RAM$/\1 \2/p' /proc/iomem |
+	while read -r from to; do
+		from=$((0x$from >> 30)) to=$((0x$to >> 30))
+		while [ "$from" -le "$to" ]; do
+			echo "$from"
+			from=$((from + 1))
+		done
+	done | sort -n | uniq)
+
+# Guests live in the DIMMs: the other regions are the kernel's own.
+kernel_end=$(echo "$regions" | awk -v dimms="$DIMMS" '{ r[NR] = $1 } END { print r[NR - dimms] }')
+homes=$(echo "$regions" | awk -v from="$kernel_end" '$1 > from')
+
+list() {
+	# shellcheck disable=SC2086 # one word each
+	echo $1 | tr ' ' ','
+}
+
+guest() {
+	echo "$*" >$GUEST || {
+		echo "scenarios: $*: refused" >&2
+		exit 1
+	}
+}
+
+# A page in the last 2 MiB of each region: a scan finds it last.
+at_the_ends() {
+	set -- every_region_held
+	for region in $regions; do
+		set -- "$@" port "set-entry $(((region + 1) * 1073741824 - 4096)) $ends"
+	done
+	asked "$@"
+}
+
+# The cost of a probe: 4,096 pages are given back.
+conversions() {
+	guest assign "$first" 4k 4096 7
+	bench-step "$1" write $GUEST "release $first"
+}
+
+insmod /rmpopt/modules/snp_guest.ko || exit
+first=$(echo "$homes" | head -n 1)
+eight=$(echo "$homes" | head -n 8)
+
+[ $algorithm = published ] || conversions conversions_without
+
+load
+about
+echo "host cpus=$CPUS cores=$CORES threads=$THREADS nodes=$NODES"
+echo "regions $(list "$regions")"
+echo "firmware $(for region in $regions; do
+	case $(emu assigned "$region") in
+	"0 "*) ;;
+	*) echo "$region" ;;
+	esac
+done | tr '\n' ' ')"
+emu version | sed 's/^/emulator /'
+echo "kernel $(uname -r)"
+
+idle
+cold
+asked unchanged
+
+ends='assigned=1 size=4k asid=9'
+at_the_ends
+for region in $regions; do
+	emu set-entry $(((region + 1) * 1073741824 - 4096)) assigned=0
+done
+asked refill
+
+guest assign "$first" 4k 1 5
+settle
+ended one_region "$first" before $GUEST "release $first"
+
+for region in $eight; do
+	guest assign "$region" 2m 4 5
+done
+settle
+set --
+for region in $eight; do
+	set -- "$@" before $GUEST "release $region"
+done
+ended guest_of_8_gib "$(list "$eight")" "$@"
+
+for region in $homes; do
+	guest assign "$region" 2m 1 6
+done
+settle
+ended every_guest "$(list "$homes")" before $GUEST "release all"
+
+if [ $algorithm = module ]; then
+	conversions conversions_with
+	unload
+	insmod /rmpopt/modules/rmpopt_bench_probe.ko && {
+		conversions conversions_bare
+		rmmod rmpopt_bench_probe
+	}
+else
+	unload
+fi
+rmmod snp_guest
+echo done
