@@ -13,9 +13,15 @@ use crate::{
             Found,
             Role, //
         },
+        msr::RmpoptBase,
         probe,
+        rmpopt, //
     },
     sys::{
+        batch::{
+            Batch,
+            Workqueue, //
+        },
         cpu::{
             self,
             OnCpu, //
@@ -25,7 +31,13 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    }, //
 };
 
 /// Looks at the processor and makes the engine for it.
@@ -39,7 +51,10 @@ pub(crate) fn engine(window_gib: u32, takeover: bool) -> Result<Arc<Engine>> {
         pr_err!("window_gib={} is not in 1..={}\n", window_gib, SPAN);
         return Err(EINVAL);
     }
-    let found = OnCpu::any(probe::find);
+    let mut found = OnCpu::any(probe::find);
+    if found.features.rmpopt && !found.rmpopt_base.enabled() {
+        found.rmpopt_base = base_of_any_core()?;
+    }
     let role = assess(&found, takeover).map_err(|refusal| {
         pr_err!("not loaded: {}; {}\n", refusal.reason(), refusal.remedy());
         ENODEV
@@ -47,6 +62,21 @@ pub(crate) fn engine(window_gib: u32, takeover: bool) -> Result<Arc<Engine>> {
     let engine = Engine::new(found, role, window_gib)?;
     report(&engine);
     Ok(engine)
+}
+
+/// RMPOPT_BASE of a core that has RMPOPT enabled, 0 where none has. May sleep.
+fn base_of_any_core() -> Result<RmpoptBase> {
+    let seen = Atomic::new(0u64);
+    let first_threads = || cpu::online().filter(|cpu| cpu.first_sibling() == *cpu);
+    let workqueue = Workqueue::new()?;
+    Batch::new(first_threads().count())?.run(&workqueue, first_threads(), &|_, cpu| {
+        if let Some(Ok(base)) = OnCpu::exactly(cpu, rmpopt::base) {
+            if base.enabled() {
+                seen.store(base.0, Relaxed);
+            }
+        }
+    });
+    Ok(RmpoptBase(seen.load(Relaxed)))
 }
 
 /// Starts the thread, where there is anything to do for it.

@@ -64,6 +64,7 @@ fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> 
     match core.state() {
         State::Off if base.enabled() => writeln!(out, "state: enabled by the kernel")?,
         State::Off => writeln!(out, "state: off")?,
+        State::On if !base.enabled() => writeln!(out, "state: lost")?,
         State::On => writeln!(out, "state: enabled")?,
         State::TakenOut(fault) => writeln!(out, "state: taken out ({})", fault.name())?,
     }
@@ -76,6 +77,13 @@ fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> 
         }
         None => writeln!(out, "window_gib: none")?,
     }
+    let covered = places().filter(|(_, ram)| window.is_some_and(|w| w.covers(ram.region)));
+    writeln!(
+        out,
+        "covered_gib: {} of {}",
+        covered.count(),
+        machine.ram.len()
+    )?;
     writeln!(out, "optimised_gib: {}", optimised.clone().count())?;
     writeln!(out, "optimisable_gib: {}", optimisable.count())?;
     writeln!(out, "optimised_ranges: {}", Ranges(optimised))?;
