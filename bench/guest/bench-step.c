@@ -243,7 +243,7 @@ int main(int argc, char **argv)
 		end = now_us();
 		if (done < region_count)
 			pending = 1;
-		else if (!optimised)
+		else if (region_count && !optimised)
 			optimised = end;
 		pending |= idle && !is_idle(idle);
 		if (!pending && end - begin >= last_ms * 1000)

@@ -34,9 +34,10 @@ idle() {
 	bench-step idle idle $CONTROL/action last 4000
 }
 
+# cold NAME
 cold() {
 	echo 0 >$CONTROL/enabled
-	bench-step cold port forget write $CONTROL/enabled 1 idle $CONTROL/action
+	bench-step "$1" port forget write $CONTROL/enabled 1 idle $CONTROL/action
 }
 
 # asked NAME [OPTION...]: a pass over everything, as an administrator orders it.

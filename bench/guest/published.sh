@@ -33,8 +33,9 @@ idle() {
 	bench-step idle last 4000
 }
 
-# Writing the base empties a core's table.
+# cold NAME. Writing the base empties a core's table.
 cold() {
+	name=$1
 	base=$(emu base 0)
 	set -- port "switch base_write_clears always"
 	core=0
@@ -42,7 +43,7 @@ cold() {
 		set -- "$@" port "base $core 0" port "base $core $base"
 		core=$((core + 1))
 	done
-	bench-step cold "$@" port forget write $CONTROL/pass 1
+	bench-step "$name" "$@" port forget write $CONTROL/pass 1
 }
 
 asked() {

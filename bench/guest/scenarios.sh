@@ -66,7 +66,10 @@ emu version | sed 's/^/emulator /'
 echo "kernel $(uname -r)"
 
 idle
-cold
+# Five samples: interrupts of the rest of the system come now and then.
+for sample in cold cold.2 cold.3 cold.4 cold.5; do
+	cold $sample
+done
 asked unchanged
 
 ends='assigned=1 size=4k asid=9'
