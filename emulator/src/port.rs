@@ -4,6 +4,7 @@
 
 use crate::model::addr::Region;
 use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
+use crate::model::switches::CoreFault;
 use crate::model::{Fatal, Injected, MsrAccess};
 use crate::options::number;
 use crate::plugin::{Cpu, RAX, RBX, RCX, RDI, RSI};
@@ -131,6 +132,18 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             }
             Err(e) => Err(e),
         },
+        ["fault", core, how] => match (number(core), CoreFault::parse(how)) {
+            (Ok(core), Ok(fault)) if machine.break_core(core, fault) => done(),
+            (Ok(core), Ok(_)) => Err(format!("there is no core {core}")),
+            (Err(e), _) | (_, Err(e)) => Err(e),
+        },
+        ["entries", gib] => number(gib).map(|gib| {
+            machine
+                .entries()
+                .filter(|(pa, _)| Region::of(*pa) == Region(gib))
+                .map(|(pa, entry)| format!("{pa:#x} {}\n", show(&entry)))
+                .collect()
+        }),
         ["snp", how] => match *how {
             "on" => {
                 machine.snp_on(guest);

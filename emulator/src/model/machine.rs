@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::layout::{Layout, Request};
 use super::rmp::{Assigned, Rmp};
 use super::rmpopt::Flights;
-use super::switches::{StoredResult, SubPages, Switches};
+use super::switches::{CoreFault, StoredResult, SubPages, Switches};
 use super::table::Table;
 use super::update::Injection;
 use super::{Fatal, Memory};
@@ -61,6 +61,7 @@ pub struct Machine {
     pub(super) history: BTreeMap<Region, History>,
     pub(super) flights: Flights,
     pub(super) injection: Injection,
+    pub(super) faults: Vec<CoreFault>,
     /// Values that RDMSR gives instead of the machine's own.
     pub(super) msr_overrides: BTreeMap<u32, u64>,
     pub(super) syscfg: Vec<u64>,
@@ -85,6 +86,7 @@ impl Machine {
             history: BTreeMap::new(),
             flights: Flights::default(),
             injection: Injection::default(),
+            faults: (0..cores).map(|_| CoreFault::Well).collect(),
             msr_overrides: BTreeMap::new(),
             syscfg: (0..config.cpus).map(|_| 0).collect(),
             hwcr: (0..config.cpus).map(|_| 0).collect(),
@@ -203,6 +205,23 @@ impl Machine {
     /// The next assignment fails to clear the tables.
     pub fn miss_next_clear(&mut self) {
         self.miss_next_clear = true;
+    }
+
+    /// Breaks a core, or mends it. False if there is none of that number.
+    pub fn break_core(&mut self, core: u64, fault: CoreFault) -> bool {
+        match self.faults.get_mut(index(core)) {
+            Some(place) => {
+                *place = fault;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How a core is broken.
+    pub(super) fn fault_of(&self, core: u64) -> CoreFault {
+        let fault = self.faults.get(index(core)).copied();
+        fault.unwrap_or(CoreFault::Well)
     }
 
     /// RMPOPT_BASE of a core and its optimised regions.
@@ -367,6 +386,16 @@ impl Machine {
                 .flat_map(|page| self.own_entry(page).raw_bytes())
                 .collect();
             memory.write(address, &raw);
+        }
+    }
+
+    /// Writes the one entry of the page at `pa`, where no 2 MiB entry was split or made.
+    pub(super) fn mirror_page(&self, memory: &dyn Memory, pa: u64) {
+        if !self.layout.in_ram {
+            return;
+        }
+        if let Some(address) = self.layout.entry_address(pa) {
+            memory.write(address, &self.own_entry(pa).raw_bytes());
         }
     }
 

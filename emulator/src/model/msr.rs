@@ -3,7 +3,7 @@
 //! The MSRs of hardware.md.
 
 use super::addr::{index, PHYS_BITS, REGION};
-use super::switches::{BaseWriteClears, EarlyEnable, UnalignedBase};
+use super::switches::{BaseWriteClears, CoreFault, EarlyEnable, UnalignedBase};
 use super::table::ENABLE;
 use super::{Machine, Memory};
 
@@ -88,7 +88,15 @@ impl Machine {
             }
             // The firmware has set and locked these.
             RMP_BASE | RMP_END | RMP_CFG => MsrAccess::Fault,
-            RMPOPT_BASE if kind.rmpopt() => self.write_base(self.core_of(vcpu), value),
+            RMPOPT_BASE if kind.rmpopt() => {
+                let core = self.core_of(vcpu);
+                let access = match self.fault_of(core) {
+                    CoreFault::Protection => MsrAccess::Fault,
+                    _ => self.write_base(core, value),
+                };
+                self.count_base_write(core);
+                access
+            }
             RMPOPT_BASE => MsrAccess::Fault,
             _ => MsrAccess::Pass,
         }
@@ -102,15 +110,18 @@ impl Machine {
         };
     }
 
-    /// Writes RMPOPT_BASE of a core.
-    pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
-        let ready = self.snp && self.layout.segmented();
-        let switches = self.switches;
+    fn count_base_write(&mut self, core: u64) {
         let counts = &mut self.counters().rmpopt_base;
         counts.writes += 1;
         if let Some(by_core) = counts.by_core.get_mut(index(core)) {
             *by_core += 1;
         }
+    }
+
+    /// Writes RMPOPT_BASE of a core.
+    pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
+        let ready = self.snp && self.layout.segmented();
+        let switches = self.switches;
         let Some(table) = self.tables.get_mut(index(core)) else {
             return MsrAccess::Fault;
         };

@@ -4,7 +4,7 @@
 
 use super::addr::{index, number, Region};
 use super::rmp::Scan;
-use super::switches::{FunctionAbove1, OutsideWindow, Uncovered};
+use super::switches::{CoreFault, FunctionAbove1, OutsideWindow, Uncovered};
 use super::{Fatal, Machine};
 use std::collections::BTreeMap;
 
@@ -90,7 +90,10 @@ impl Machine {
         let Some(table) = self.tables.get(index(core)) else {
             return Begin::Undefined;
         };
-        let enabled = table.enabled() && self.snp && self.config.kind.rmpopt();
+        let enabled = table.enabled()
+            && self.snp
+            && self.config.kind.rmpopt()
+            && self.fault_of(core) != CoreFault::Undefined;
         let spans = table.spans(region);
         let optimised = table.optimised(region);
         let function = match (rcx, self.switches.function_above_1) {

@@ -114,6 +114,18 @@ choice! {
     }
 }
 
+choice! {
+    /// A core that is broken on purpose.
+    pub enum CoreFault {
+        /// RMPOPT raises #UD.
+        Undefined = "ud",
+        /// A write of RMPOPT_BASE raises #GP.
+        Protection = "gp",
+        /// It is well.
+        Well = "none",
+    }
+}
+
 /// How long a scan's result stays in the memory that the cores share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredResult {

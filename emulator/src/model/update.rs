@@ -108,10 +108,15 @@ impl Machine {
         let region = Region::of(pa);
         let before = self.rmp.assigned(region).total();
         match new.size {
-            Size::Page => self.rmp.set_page(pa, new),
-            Size::Huge => self.rmp.set_huge(pa, new),
+            Size::Page => {
+                self.rmp.set_page(pa, new);
+                self.mirror_page(memory, pa);
+            }
+            Size::Huge => {
+                self.rmp.set_huge(pa, new);
+                self.mirror(memory, pa);
+            }
         }
-        self.mirror(memory, pa);
         self.changed(region, before, new.assigned)?;
         Ok(OK)
     }

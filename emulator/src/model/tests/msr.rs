@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The MSRs, and what each processor has.
+
+use super::*;
+use crate::model::addr::{Region, PAGE};
+
+#[test]
+fn msrs_of_each_processor() {
+    let ram = Ram::default();
+    for (kind, rmp_base, end, config, rmpopt) in [
+        (Kind::Zen6, 0x7000_0000, 0, Some(0x2401), true),
+        (Kind::Zen5, 0x7000_0000, 0, Some(0x2401), false),
+        (Kind::Zen4, 0x7000_0000, 0x7200_3fff, None, false),
+    ] {
+        let machine = machine(kind, &ram);
+        let value = |msr| match machine.rdmsr(0, msr) {
+            MsrAccess::Done(value) => Some(value),
+            _ => None,
+        };
+        assert_eq!(value(SYSCFG), Some(0x0380_0000), "{kind:?}");
+        assert_eq!(value(HWCR), Some(1));
+        assert_eq!(value(RMP_BASE), Some(rmp_base));
+        assert_eq!(value(RMP_END), Some(end));
+        assert_eq!(value(RMP_CFG), config);
+        assert_eq!(value(RMPOPT_BASE), rmpopt.then_some(0));
+        assert_eq!(machine.rdmsr(0, 0xc000_0080), MsrAccess::Pass);
+    }
+}
+
+#[test]
+fn without_snp_there_is_nothing() {
+    let ram = Ram::default();
+    let mut machine = machine(Kind::None, &ram);
+    assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Pass);
+    assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Fault);
+    assert_eq!(machine.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(
+        machine.rmpupdate(&ram, 0, &shared(Size::Page)),
+        Ok(Outcome::Undefined)
+    );
+    assert_eq!(machine.psmash(&ram, 0), Ok(Outcome::Undefined));
+    assert_eq!(machine.rmpread(0), (Outcome::Undefined, None));
+    assert_eq!(rmpopt(&mut machine, 0, 0, 0), None);
+    assert!(ram.0.borrow().is_empty());
+}
+
+#[test]
+fn zen4_has_no_rmpread_and_zen5_no_rmpopt() {
+    let ram = Ram::default();
+    let mut zen4 = machine(Kind::Zen4, &ram);
+    assert_eq!(zen4.rmpread(0), (Outcome::Undefined, None));
+    assert_eq!(zen4.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(update(&mut zen4, &ram, 0, guest(1, Size::Page, 0)), 0);
+    let mut zen5 = machine(Kind::Zen5, &ram);
+    assert_eq!(zen5.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(rmpopt(&mut zen5, 0, 0, 1), None);
+    assert_eq!(read(&mut zen5, 0), [0; 16]);
+}
+
+#[test]
+fn syscfg_is_locked_once_snp_is_on() {
+    let ram = Ram::default();
+    let mut machine = machine(Kind::Zen6, &ram);
+    let before = machine.rdmsr(1, SYSCFG);
+    assert_eq!(machine.wrmsr(&ram, 1, SYSCFG, 0), MsrAccess::Done(0));
+    assert_eq!(machine.rdmsr(1, SYSCFG), before);
+    machine.snp_off();
+    assert_eq!(machine.rdmsr(1, SYSCFG), MsrAccess::Done(1 << 23));
+    machine.wrmsr(&ram, 1, SYSCFG, 1 << 19 | 1 << 23);
+    assert_eq!(machine.rdmsr(1, SYSCFG), MsrAccess::Done(1 << 19 | 1 << 23));
+    assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Done(1 << 23));
+    machine.wrmsr(&ram, 1, SYSCFG, 1 << 24);
+    assert!(machine.snp());
+    assert_eq!(machine.wrmsr(&ram, 0, RMP_BASE, 0), MsrAccess::Fault);
+}
+
+#[test]
+fn rmpopt_base_is_one_for_a_core() {
+    let ram = Ram::default();
+    let mut machine = machine(Kind::Zen6, &ram);
+    machine.wrmsr(&ram, 1, RMPOPT_BASE, (2 * REGION) | 1);
+    assert_eq!(
+        machine.rdmsr(0, RMPOPT_BASE),
+        MsrAccess::Done((2 * REGION) | 1)
+    );
+    assert_eq!(machine.rdmsr(2, RMPOPT_BASE), MsrAccess::Done(0));
+    assert_eq!(machine.counters().rmpopt_base.by_core, [1, 0]);
+    assert_eq!(
+        machine.wrmsr(&ram, 0, RMPOPT_BASE, 1 << 52),
+        MsrAccess::Fault
+    );
+    assert_eq!(machine.counters().rmpopt_base.writes, 2);
+}
+
+#[test]
+fn open_questions_of_rmpopt_base() {
+    let ram = Ram::default();
+    let mut machine = ready(&ram);
+    let write = |machine: &mut Machine, value| machine.wrmsr(&ram, 0, RMPOPT_BASE, value);
+    let switch = |machine: &mut Machine, name, value| {
+        assert_eq!(machine.switches().set(name, value), Some(Ok(())));
+    };
+    let optimise = |machine: &mut Machine| assert_eq!(rmpopt(machine, 0, FREE, 0), Some(true));
+    let has = |machine: &mut Machine| machine.optimised(Region(4)) == [0];
+
+    assert_eq!(write(&mut machine, PAGE | 1), MsrAccess::Fault);
+    switch(&mut machine, "unaligned_base", "align");
+    assert_eq!(write(&mut machine, PAGE | 1), MsrAccess::Done(0));
+    assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(1));
+
+    optimise(&mut machine);
+    write(&mut machine, 1);
+    assert!(!has(&mut machine));
+    switch(&mut machine, "base_write_clears", "change");
+    optimise(&mut machine);
+    write(&mut machine, 1);
+    assert!(has(&mut machine));
+    write(&mut machine, 0);
+    write(&mut machine, 1);
+    assert!(!has(&mut machine));
+    switch(&mut machine, "base_write_clears", "base");
+    optimise(&mut machine);
+    write(&mut machine, 0);
+    assert!(!has(&mut machine));
+    write(&mut machine, 1);
+    assert!(has(&mut machine));
+    write(&mut machine, REGION | 1);
+    assert!(!has(&mut machine));
+
+    machine.snp_off();
+    assert_eq!(write(&mut machine, 1), MsrAccess::Fault);
+    switch(&mut machine, "early_enable", "ignore");
+    assert_eq!(write(&mut machine, 1), MsrAccess::Done(0));
+    assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0));
+    assert_eq!(write(&mut machine, 0), MsrAccess::Done(0));
+}
