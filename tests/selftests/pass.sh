@@ -2,13 +2,7 @@
 # host: one smt dimms
 # The first pass on all of RAM: its result, and what it costs.
 . "$(dirname "$0")/tap.sh"
-begin 14
-
-# calls: function-call interrupts so far, one number per CPU.
-calls()
-{
-	awk '$1 == "CAL:" { for (i = 2; $i ~ /^[0-9]+$/; i++) print $i }' /proc/interrupts
-}
+begin 13
 
 number()
 {
@@ -47,41 +41,92 @@ at_least "RMPOPT in all" $((verify + report)) $((scans + (cores - 1) * (regions 
 is "no #UD" "$ud" 0
 at_most "writes of RMPOPT_BASE" "$writes" "$cores"
 
-# Interrupts. What the module causes comes in each cycle, what the rest of the
-# system causes does not: so each CPU's least of several cycles counts. First
-# that the meter works: an MSR is read by an interrupt on the CPU asked.
-[ -e /dev/cpu/0/msr ] || insmod $MODULES/msr.ko 2>/dev/null
-last=$(cpus | tail -n 1)
-if [ "$last" = 0 ]; then
-	skip "the meter: three MSR reads are three interrupts" "one CPU is never interrupted by another"
-else
-	before=$(calls | tail -n 1)
-	for turn in 1 2 3; do
-		dd if="/dev/cpu/$last/msr" of=/dev/null bs=8 count=1 skip=$((0xc0010010 / 8)) iflag=skip_bytes 2>/dev/null ||
-			taskset 1 dd if="/dev/cpu/$last/msr" of=/dev/null bs=8 count=1 skip=2 2>/dev/null
-	done
-	at_least "the meter: MSR reads interrupt the CPU" $(($(calls | tail -n 1) - before)) 3
-fi
+# Interrupts. The counters of /proc/interrupts cannot tell the module's from all
+# others, so each one sent is traced with its stack. The module's are those with
+# the module in it, and the end of its work, which is a tail call.
+trace=/sys/kernel/tracing
 
-: >/tmp/cycles
-for cycle in 1 2 3 4 5; do
-	echo 0 >$CONFIG/enabled
-	emu forget >/dev/null
-	emu reset >/dev/null
-	sleep 0.3
-	calls >/tmp/calls.before
-	echo 1 >$CONFIG/enabled
-	while read -r state <$CONFIG/action; [ "$state" != idle ]; do
-		sleep 0.2
+trace_on()
+{
+	echo 1 >$trace/options/sym-offset
+	echo 4096 >$trace/buffer_size_kb
+	for event in ipi_send_cpu ipi_send_cpumask; do
+		echo stacktrace >$trace/events/ipi/$event/trigger
+		echo 1 >$trace/events/ipi/$event/enable
 	done
-	calls >/tmp/calls.after
-	[ "$(number rmpopt.scans)" = "$regions" ] || tap_fail "cycle $cycle scans each region"
-	paste /tmp/calls.before /tmp/calls.after >>/tmp/cycles
-done
-worst=$(awk -v cpus="$(cpus | wc -l)" '
-	{ cpu = (NR - 1) % cpus; d = $2 - $1; if (!(cpu in least) || d < least[cpu]) least[cpu] = d }
-	END { for (cpu in least) if (least[cpu] > worst) worst = least[cpu]; print worst + 0 }' /tmp/cycles)
-at_most "function-call interrupts that a pass causes on the worst CPU" "$worst" 2
+}
+
+trace_off()
+{
+	for event in ipi_send_cpu ipi_send_cpumask; do
+		echo 0 >$trace/events/ipi/$event/enable
+		echo '!stacktrace' >$trace/events/ipi/$event/trigger
+	done
+}
+
+# interrupts: for each of the module's function-call interrupts "CORE work", or
+# "CORE wake" where it is the thread that is woken, not a core that gets work.
+# One to several CPUs at once is none that the module may send: "broadcast".
+interrupts()
+{
+	awk -v threads="$(threads)" '
+		function settle() {
+			if (ours || end)
+				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (wake || end ? "wake" : "work")
+			cpu = ""
+		}
+		/: ipi_send_/ {
+			if (cpu != "")
+				settle()
+			ours = end = wake = timer = last_complete = 0
+			cpu = ""
+			if (/callback=generic_smp_call_function_single/ || /ipi_send_cpumask/)
+				cpu = match($0, /cpu=[0-9]+/) ? substr($0, RSTART + 4, RLENGTH - 4) : -1
+			next
+		}
+		cpu == "" { next }
+		/^ => / {
+			# What an interrupt of its own does on the way is not ours.
+			if (/asm_sysvec_/)
+				timer = 1
+			if (timer)
+				next
+			if (last_complete && /process_one_work/)
+				end = 1
+			last_complete = /complete_all/
+			if (/\[rmpopt\]/)
+				ours = 1
+			if (/complete_all|__wake_up/)
+				wake = 1
+		}
+		END { if (cpu != "") settle() }' $trace/trace
+}
+
+if [ "$cores" = 1 ]; then
+	skip "interrupts that a pass causes" "there is one core"
+elif ! [ -e $trace/events/ipi/ipi_send_cpu/enable ]; then
+	tap_fail "the kernel can trace interrupts" "no $trace/events/ipi/ipi_send_cpu"
+else
+	trace_on
+	for cycle in 1 2 3 4 5; do
+		echo 0 >$CONFIG/enabled
+		emu forget >/dev/null
+		emu reset >/dev/null
+		sleep 0.3
+		echo >$trace/trace
+		echo 1 >$CONFIG/enabled
+		poll 60 idle
+		interrupts >/tmp/interrupts
+		is "cycle $cycle: each region was scanned" "$(number rmpopt.scans)" "$regions"
+		is "cycle $cycle: no interrupt was broadcast" "$(grep -c broadcast /tmp/interrupts)" 0
+		at_least "cycle $cycle: cores got work by interrupts" "$(grep -c work /tmp/interrupts)" $((cores - 1))
+		at_most "cycle $cycle: function-call interrupts that bring work to the worst core" \
+			"$(grep work /tmp/interrupts | sort | uniq -c | awk '$1 > m { m = $1 } END { print (m + 0) }')" 2
+		at_most "cycle $cycle: those that wake the thread, in all" "$(grep -c wake /tmp/interrupts)" 3
+		note "cycle $cycle: worst core $(cut -d' ' -f1 /tmp/interrupts | sort | uniq -c | sort -n | tail -n 1 | awk '{ print $2 ", " $1 " in all" }')"
+	done
+	trace_off
+fi
 
 unload
 no_splat "the kernel log is clean"
