@@ -6,6 +6,8 @@
 //! status beyond the control's own position (that is `debugfs/`). All callbacks run in thread
 //! context and may sleep. Documented in `Documentation/ABI/testing/configfs-rmpopt`.
 
+mod lookup;
+
 use crate::engine::{
     settings::{
         Isolated,
@@ -55,6 +57,7 @@ pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
             window_policy: 3,
             isolated_cpus: 4,
             slice_us: 5,
+            rmp_entry: 6,
         ],
     };
     configfs::Subsystem::new(c"rmpopt", item_type, try_pin_init!(Controls { engine }))

@@ -7,6 +7,7 @@
 //! Documented in `Documentation/ABI/testing/debugfs-rmpopt`.
 
 mod cpu;
+mod rmp;
 mod table;
 
 use crate::{
@@ -31,6 +32,7 @@ pub(crate) fn files(engine: &Arc<Engine>) -> Result<Files<Engine>> {
     let mut files = Files::new(c"rmpopt");
     let root = files.root();
     files.add(root, c"rmpopt-table", engine.clone(), table::show, 0)?;
+    rmp::add(&mut files, engine)?;
     let cpus = files.subdir(c"cpu");
     for cpu in (0..sys_cpu::limit()).filter_map(sys_cpu::Cpu::new) {
         let name = CString::try_from_fmt(fmt!("{}", cpu.number()))?;

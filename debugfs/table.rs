@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rmpopt-table`: on which CPUs each GiB with RAM is optimised.
+//! `rmpopt-table`: on which CPUs each GiB with RAM is optimised, or whether it could be.
 
 use crate::{
     engine::{
+        census::Depth,
+        occupancy::Survey,
         ranges::Ranges,
         status::Snapshot,
         Engine, //
+    },
+    sev::assess::{
+        ObserveReason,
+        Role, //
     },
     sys::{
         cpu,
@@ -18,6 +24,42 @@ use kernel::prelude::*;
 
 /// One line per GiB, in the format that AMD's patches published.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
+    match engine.role {
+        // Nobody can have optimised anything.
+        Role::Observe(ObserveReason::NoRmpopt | ObserveReason::ContiguousRmp) => {
+            show_what_could_be(engine, out)
+        }
+        Role::Observe(ObserveReason::NativeSupport) | Role::Optimise => show_what_is(engine, out),
+    }
+}
+
+/// The same lines where there is no RMPOPT: the CPU list is always `none`, and behind it stands what
+/// RMPOPT would find.
+fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
+    let mut survey = match Survey::new(engine) {
+        Ok(survey) => Some(survey),
+        // While SNP is off nothing is checked and nothing is known.
+        Err(e) if e == ENODEV => None,
+        Err(e) => return Err(e),
+    };
+    for ram in engine.machine().ram.iter() {
+        let gib = ram.region.gib();
+        write!(out, "Memory @{gib:3}GB: CPU(s): none ").map_err(|_| ENOMEM)?;
+        let held = match &mut survey {
+            Some(survey) => Some(survey.region(ram.region, Depth::First)?.1),
+            None => None,
+        };
+        match held {
+            Some(held) if held.nothing() => writeln!(out, "(could be optimised)"),
+            Some(held) => writeln!(out, "(held by {held})"),
+            None => writeln!(out, "(SNP is off)"),
+        }
+        .map_err(|_| ENOMEM)?;
+    }
+    Ok(())
+}
+
+fn show_what_is(engine: &Engine, out: &mut Text) -> Result {
     let snapshot = Snapshot::take(engine, |_| true)?;
     let machine = &snapshot.machine;
     for (place, ram) in machine.ram.iter().enumerate() {

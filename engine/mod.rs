@@ -4,16 +4,19 @@
 //!
 //! No registers and no instructions (that is `sev/`), no files (`configfs/`, `debugfs/`). Pure files,
 //! which never name the kernel crate and are compiled and tested on the host too: [`bitmap`],
-//! [`pass`], [`plan`], [`ranges`], [`region`], [`window`]. The others join them to the kernel:
-//! [`machine`] knows RAM and cores, [`hands`] is a core's part of a pass, [`runner`] carries a pass
-//! out, [`control`] takes requests, [`thread`] is the kthread that decides, [`status`] asks the
-//! hardware for what the files show.
+//! [`census`], [`pass`], [`plan`], [`ranges`], [`region`], [`window`]. The others join them to the
+//! kernel: [`machine`] knows RAM and cores, [`hands`] is a core's part of a pass, [`runner`] carries a
+//! pass out, [`control`] takes requests, [`thread`] is the kthread that decides, [`status`] asks the
+//! hardware for what the files show, [`occupancy`] and [`lookup`] what the RMP holds.
 
 pub(crate) mod bitmap;
+pub(crate) mod census;
 pub(crate) mod control;
 pub(crate) mod core;
 pub(crate) mod hands;
+pub(crate) mod lookup;
 pub(crate) mod machine;
+pub(crate) mod occupancy;
 pub(crate) mod pass;
 pub(crate) mod plan;
 pub(crate) mod progress;
@@ -27,6 +30,7 @@ pub(crate) mod window;
 
 use self::{
     control::Control,
+    lookup::Wanted,
     machine::Machine,
     progress::Progress,
     settings::Settings, //
@@ -68,6 +72,8 @@ pub(crate) struct Engine {
     pub(crate) settings: Settings,
     /// How far the pass is.
     pub(crate) progress: Progress,
+    /// The page that somebody looks up in the RMP.
+    pub(crate) wanted: Wanted,
     /// The workqueue on which cores do their part.
     pub(crate) workqueue: Workqueue,
     #[pin]
@@ -92,6 +98,7 @@ impl Engine {
                 control <- Control::new(matches!(role, Role::Optimise)),
                 settings,
                 progress: Progress::new(),
+                wanted: Wanted::new(),
                 workqueue: Workqueue::new()?,
                 machine <- new_mutex!(machine),
             }),

@@ -36,6 +36,12 @@ impl PhysAddr {
     pub(crate) const fn as_u64(self) -> u64 {
         self.0
     }
+
+    /// The address, down to a multiple of `1 << shift`.
+    pub(crate) const fn align_down(self, shift: u32) -> Self {
+        // INVARIANT: The value only gets smaller.
+        Self(self.0 & !((1 << shift) - 1))
+    }
 }
 
 /// A naturally aligned GiB of the physical address space.

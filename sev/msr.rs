@@ -13,6 +13,8 @@ use super::addr::{
 
 /// System configuration. One per core; read-write, but ignores writes once SnpEn is set.
 pub(crate) const SYSCFG: u32 = 0xc001_0010;
+/// Hardware configuration. One per core.
+pub(crate) const HWCR: u32 = 0xc001_0015;
 /// First byte of the RMP.
 pub(crate) const RMP_BASE: u32 = 0xc001_0132;
 /// Last byte of a contiguous RMP.
@@ -33,6 +35,27 @@ impl Syscfg {
     /// SNP is on: writes are checked against the RMP (bit 24, SnpEn).
     pub(crate) const fn snp_enabled(self) -> bool {
         self.0 & (1 << 24) != 0
+    }
+
+    /// Memory encryption is on (bit 23).
+    pub(crate) const fn memory_encryption(self) -> bool {
+        self.0 & (1 << 23) != 0
+    }
+
+    /// Guests may use privilege levels (bit 25, VMPLEn).
+    pub(crate) const fn vmpl_enabled(self) -> bool {
+        self.0 & (1 << 25) != 0
+    }
+}
+
+/// A value of [`HWCR`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hwcr(pub u64);
+
+impl Hwcr {
+    /// The firmware has locked SMM (bit 0). Linux offers no SEV where it has not.
+    pub(crate) const fn smm_locked(self) -> bool {
+        self.0 & 1 != 0
     }
 }
 

@@ -6,9 +6,11 @@ use super::{
     assess::Found,
     cpuid::Features,
     msr::{
+        Hwcr,
         RmpRegisters,
         RmpoptBase,
         Syscfg,
+        HWCR,
         RMPOPT_BASE,
         RMP_BASE,
         RMP_CFG,
@@ -30,6 +32,15 @@ use crate::sys::{
 /// [`Fault::GeneralProtection`] where there is no such MSR.
 pub(crate) fn syscfg(on: &OnCpu) -> Result<Syscfg, Fault> {
     msr::read(on, SYSCFG).map(Syscfg)
+}
+
+/// Reads HWCR of this core.
+///
+/// # Errors
+///
+/// [`Fault::GeneralProtection`] where there is no such MSR.
+pub(crate) fn hwcr(on: &OnCpu) -> Result<Hwcr, Fault> {
+    msr::read(on, HWCR).map(Hwcr)
 }
 
 /// Reads all that decides what the module does on this host.

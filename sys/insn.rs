@@ -80,3 +80,69 @@ pub(crate) fn __rmpopt(_on: &OnCpu, rax: u64, rcx: u64) -> Result<bool, Fault> {
     }
     Ok(carry != 0)
 }
+
+/// The 16 bytes that RMPREAD writes.
+#[repr(C, align(16))]
+struct RmpreadBuffer([u8; 16]);
+
+/// RMPREAD: returns what the instruction leaves in EAX, and the 16 bytes that it writes.
+///
+/// `rax` is the physical address of a page. The bytes mean something where EAX is 0. The RMP is the
+/// machine's, so the CPU does not matter.
+///
+/// # Errors
+///
+/// [`Fault::InvalidOpcode`] on a processor without it, and where SNP is off.
+pub(crate) fn __rmpread(rax: u64) -> Result<(u32, [u8; 16]), Fault> {
+    let mut buffer = RmpreadBuffer([0; 16]);
+    let mut faulted = 1u8;
+    let after: u64;
+    // SAFETY: RMPREAD reads the RMP and writes 16 bytes, the size of the buffer. The entry below turns
+    // a fault into a jump to label 2 with `faulted` left at 1.
+    unsafe {
+        asm!(
+            "1: .byte 0xf2, 0x0f, 0x01, 0xfd",
+            "movb $0, {faulted}",
+            "2:",
+            ".pushsection __ex_table, \"a\", @progbits",
+            ".balign 4",
+            ".long (1b) - .",
+            ".long (2b) - .",
+            ".long {ex_type}",
+            ".popsection",
+            inout("rax") rax => after,
+            in("rcx") &raw mut buffer,
+            faulted = inout(reg_byte) faulted,
+            ex_type = const EX_TYPE_FAULT,
+            options(att_syntax, nostack),
+        )
+    };
+    if faulted != 0 {
+        return Err(Fault::from_vector(after));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "EAX is the low half")]
+    let code = after as u32;
+    Ok((code, buffer.0))
+}
+
+/// Returns `index` where it is below `count`, else 0, also while the processor speculates.
+///
+/// For an index that is anybody's choice, behind the bounds check: what the kernel's
+/// `array_index_nospec()` does. A processor that mispredicts the check then reads nothing that the
+/// index could point out.
+pub(crate) fn index_nospec(index: u64, count: u64) -> u64 {
+    let mask: u64;
+    // SAFETY: Works on registers only. The carry of the comparison becomes the mask: there is no
+    // branch to mispredict.
+    unsafe {
+        asm!(
+            "cmp {count}, {index}",
+            "sbb {mask}, {mask}",
+            count = in(reg) count,
+            index = in(reg) index,
+            mask = lateout(reg) mask,
+            options(att_syntax, nostack, nomem, pure),
+        )
+    };
+    index & mask
+}

@@ -71,3 +71,9 @@ pub(crate) fn node_of(addr: u64) -> Option<u32> {
     let node = unsafe { shim::rmpopt_pfn_node(addr >> bindings::PAGE_SHIFT) };
     u32::try_from(node).ok()
 }
+
+/// The NUMA node that the firmware names for an address, RAM or not. `None` where it names none.
+pub(crate) fn described_node(addr: u64) -> Option<u32> {
+    // SAFETY: Any address may be asked for.
+    u32::try_from(unsafe { bindings::phys_to_target_node(addr) }).ok()
+}

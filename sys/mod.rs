@@ -17,4 +17,5 @@ pub(crate) mod iomem;
 pub(crate) mod kthread;
 pub(crate) mod memory;
 pub(crate) mod msr;
+pub(crate) mod physmem;
 mod shim;

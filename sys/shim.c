@@ -14,6 +14,8 @@
 #include <linux/topology.h>
 #include <linux/workqueue.h>
 
+#include <asm/processor.h>
+
 #include "shim.h"
 
 unsigned int rmpopt_this_cpu(void)
@@ -135,6 +137,11 @@ void rmpopt_memory_unregister(struct rmpopt_memory *memory)
 bool rmpopt_host_snp(void)
 {
 	return cc_platform_has(CC_ATTR_HOST_SEV_SNP);
+}
+
+unsigned int rmpopt_phys_bits(void)
+{
+	return boot_cpu_data.x86_phys_bits;
 }
 
 void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct *work))

@@ -24,6 +24,7 @@ int rmpopt_node_distance(int from, int to);
 int rmpopt_pfn_node(u64 pfn);
 u64 rmpopt_section_size(void);
 bool rmpopt_host_snp(void);
+unsigned int rmpopt_phys_bits(void);
 
 int rmpopt_nice(void);
 void rmpopt_set_nice(int nice);

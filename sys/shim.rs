@@ -34,6 +34,7 @@ extern "C" {
     ) -> *mut Memory;
     pub(super) fn rmpopt_memory_unregister(memory: *mut Memory);
     pub(super) fn rmpopt_host_snp() -> bool;
+    pub(super) fn rmpopt_phys_bits() -> ffi::c_uint;
     pub(super) fn rmpopt_work_init(
         work: *mut bindings::work_struct,
         func: unsafe extern "C" fn(*mut bindings::work_struct),

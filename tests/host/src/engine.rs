@@ -4,6 +4,8 @@
 
 #[path = "../../../engine/bitmap.rs"]
 pub(crate) mod bitmap;
+#[path = "../../../engine/census.rs"]
+pub(crate) mod census;
 #[path = "../../../engine/pass.rs"]
 pub(crate) mod pass;
 #[path = "../../../engine/plan.rs"]

@@ -15,9 +15,17 @@ mod assess;
 #[cfg(test)]
 mod bitmap;
 #[cfg(test)]
+mod census;
+#[cfg(test)]
 mod cpuid;
 #[cfg(test)]
+mod entry;
+#[cfg(test)]
+mod geometry;
+#[cfg(test)]
 mod msr;
+#[cfg(test)]
+mod page;
 #[cfg(test)]
 mod pass;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::sev::{
         GIB, //
     },
     msr::{
+        Hwcr,
         RmpRegisters,
         RmpoptBase,
         Syscfg, //
@@ -17,6 +18,15 @@ use crate::sev::{
 fn snp_is_bit_24() {
     for bit in 0..64 {
         assert_eq!(Syscfg(1 << bit).snp_enabled(), bit == 24);
+    }
+}
+
+#[test]
+fn the_other_bits_that_are_shown() {
+    for bit in 0..64 {
+        assert_eq!(Syscfg(1 << bit).memory_encryption(), bit == 23);
+        assert_eq!(Syscfg(1 << bit).vmpl_enabled(), bit == 25);
+        assert_eq!(Hwcr(1 << bit).smm_locked(), bit == 0);
     }
 }
 

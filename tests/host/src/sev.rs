@@ -8,5 +8,11 @@ pub(crate) mod addr;
 pub(crate) mod assess;
 #[path = "../../../sev/cpuid.rs"]
 pub(crate) mod cpuid;
+#[path = "../../../sev/entry.rs"]
+pub(crate) mod entry;
+#[path = "../../../sev/geometry/mod.rs"]
+pub(crate) mod geometry;
 #[path = "../../../sev/msr.rs"]
 pub(crate) mod msr;
+#[path = "../../../sev/page.rs"]
+pub(crate) mod page;

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! An RMP entry, from either of the two forms in which it can be read.
+//!
+//! Source: AMD64 Architecture Programmer's Manual, volume 3, RMPREAD; the raw form from the Processor
+//! Programming Reference of family 19h, which Zen 3 and Zen 4 are. Later processors may lay their
+//! entries out differently: there only RMPREAD tells.
+
+use core::fmt;
+
+/// Bytes of an entry, in both forms.
+pub(crate) const ENTRY_BYTES: u64 = 16;
+
+/// What an entry stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// One page of 4 KiB.
+    Page,
+    /// The 2 MiB that begin at its page.
+    Block,
+}
+
+/// To whom a page belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The host: not assigned.
+    Hypervisor,
+    /// The guest with this ASID.
+    Guest(u32),
+    /// The firmware, or pages on their way back from it.
+    Firmware,
+}
+
+/// One entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// The page belongs to a guest or to the firmware.
+    pub(crate) assigned: bool,
+    /// What the entry stands for.
+    pub(crate) size: Size,
+    /// RMPUPDATE cannot change the entry.
+    pub(crate) immutable: bool,
+    /// The guest physical address of the page.
+    pub(crate) gpa: u64,
+    /// The guest's number, 0 for none.
+    pub(crate) asid: u32,
+    /// The page holds the register state of a virtual CPU. RMPREAD does not tell.
+    pub(crate) vmsa: Option<bool>,
+    /// The guest has validated the page. RMPREAD does not tell.
+    pub(crate) validated: Option<bool>,
+    /// Some other page of the same block has an assigned entry of its own. Only RMPREAD tells, and
+    /// only at the first page of a block.
+    pub(crate) others: Option<bool>,
+}
+
+impl Entry {
+    /// What memory is that the RMP does not cover: always the hypervisor's.
+    pub(crate) const UNCOVERED: Self = Self {
+        assigned: false,
+        size: Size::Page,
+        immutable: false,
+        gpa: 0,
+        asid: 0,
+        vmsa: None,
+        validated: None,
+        others: None,
+    };
+
+    /// Decodes the 16 bytes that RMPREAD writes.
+    pub(crate) const fn from_rmpread(bytes: [u8; 16]) -> Self {
+        let [g0, g1, g2, g3, g4, g5, g6, g7, assigned, size, immutable, _, a0, a1, a2, a3] = bytes;
+        Self {
+            assigned: assigned & 1 != 0,
+            size: if size & 1 != 0 {
+                Size::Block
+            } else {
+                Size::Page
+            },
+            immutable: immutable & 1 != 0,
+            gpa: u64::from_le_bytes([g0, g1, g2, g3, g4, g5, g6, g7]),
+            asid: u32::from_le_bytes([a0, a1, a2, a3]),
+            vmsa: None,
+            validated: None,
+            others: Some(size & 2 != 0),
+        }
+    }
+
+    /// Decodes the low word of an entry in memory. The high word has no meaning.
+    pub(crate) const fn from_raw(low: u64) -> Self {
+        Self {
+            assigned: low & 1 != 0,
+            size: if low & 2 != 0 {
+                Size::Block
+            } else {
+                Size::Page
+            },
+            immutable: low & 4 != 0,
+            gpa: low & (((1 << 39) - 1) << 12),
+            asid: ((low >> 51) & 0x3ff) as u32,
+            vmsa: Some(low & (1 << 61) != 0),
+            validated: Some(low & (1 << 62) != 0),
+            others: None,
+        }
+    }
+
+    /// As the entry of a block's first page: it decides for all pages of the block.
+    pub(crate) const fn stands_for_block(&self) -> bool {
+        self.assigned && matches!(self.size, Size::Block)
+    }
+
+    /// To whom the page belongs.
+    pub(crate) const fn owner(&self) -> Owner {
+        match (self.assigned, self.asid) {
+            (false, _) => Owner::Hypervisor,
+            (true, 0) => Owner::Firmware,
+            (true, asid) => Owner::Guest(asid),
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Page => "4k",
+            Self::Block => "2m",
+        })
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hypervisor => "hypervisor",
+            Self::Guest(_) => "guest",
+            Self::Firmware => "firmware",
+        })
+    }
+}
