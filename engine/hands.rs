@@ -9,6 +9,7 @@ use super::{
     },
     machine::Machine,
     pass::{
+        Answer,
         Hands,
         Stop, //
     },
@@ -148,11 +149,20 @@ impl<'a> CoreHands<'a> {
 }
 
 impl Hands for CoreHands<'_> {
-    fn attempt(&self, place: usize) -> Result<bool, Stop> {
+    fn attempt(&self, place: usize) -> Result<Answer, Stop> {
         let Some(ram) = self.machine.ram.get(place) else {
-            return Ok(false);
+            return Ok(Answer::Held);
         };
-        let won = self.on_core(|on| rmpopt::optimise(on, ram.region))?;
+        // Claimed and released without being preempted in between: nobody waits long for a claim.
+        let won = self.on_core(|on| {
+            let claim = self.machine.claim(place);
+            claim
+                .map(|_claim| rmpopt::optimise(on, ram.region))
+                .transpose()
+        })?;
+        let Some(won) = won else {
+            return Ok(Answer::Busy);
+        };
         if let Some(offset) = self.core.window().and_then(|w| w.offset(ram.region)) {
             if won {
                 self.core.table().set(offset as usize);
@@ -160,7 +170,7 @@ impl Hands for CoreHands<'_> {
                 self.core.table().clear(offset as usize);
             }
         }
-        Ok(won)
+        Ok(if won { Answer::Optimised } else { Answer::Held })
     }
 
     fn breathe(&self) -> Result<(), Stop> {

@@ -31,7 +31,11 @@ use crate::sys::{
 use kernel::{
     prelude::*,
     sync::{
-        atomic::Atomic,
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
         Arc, //
     },
 };
@@ -60,6 +64,18 @@ pub(crate) struct Machine {
     held: KVVec<Atomic<u64>>,
     lost: KVVec<Atomic<u64>>,
     changed: KVVec<Atomic<u64>>,
+    /// Whether a core is just at a region. Words, not bits: cores at neighbouring regions shall not
+    /// wait for the same cache line.
+    claimed: KVVec<Atomic<u32>>,
+}
+
+/// A region that no other core may attempt meanwhile. Dropping it releases the region.
+pub(crate) struct Claim<'a>(&'a Atomic<u32>);
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.0.store(0, Release);
+    }
 }
 
 impl Machine {
@@ -72,6 +88,10 @@ impl Machine {
     pub(crate) fn survey(before: Option<&Machine>, span: u32, policy: Policy) -> Result<Self> {
         let ram = find_ram()?;
         let bits = words(ram.len());
+        let mut claimed = KVVec::with_capacity(ram.len(), GFP_KERNEL)?;
+        for _ in 0..ram.len() {
+            claimed.push(Atomic::new(0), GFP_KERNEL)?;
+        }
         let mut machine = Self {
             ram,
             cores: KVVec::new(),
@@ -81,6 +101,7 @@ impl Machine {
             held: zeroed(bits)?,
             lost: zeroed(bits)?,
             changed: zeroed(bits)?,
+            claimed,
         };
         machine.find_cores(before)?;
         machine.inherit(before);
@@ -191,6 +212,12 @@ impl Machine {
     /// attempts them. Anybody may mark one at any time.
     pub(crate) fn changed(&self) -> Bits<'_, Atomic<u64>> {
         Bits(&self.changed)
+    }
+
+    /// Claims a region for the calling core. `None` while another one has it.
+    pub(crate) fn claim(&self, place: usize) -> Option<Claim<'_>> {
+        let word = self.claimed.get(place)?;
+        word.cmpxchg(0, 1, Acquire).is_ok().then_some(Claim(word))
     }
 
     fn core_index(&self, cpu: Cpu) -> Option<u32> {

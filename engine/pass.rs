@@ -22,14 +22,26 @@ pub(crate) enum Stop {
     Asked,
 }
 
+/// What a core answers to an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The region is optimised on this core now.
+    Optimised,
+    /// It is not: it holds an assigned page.
+    Held,
+    /// Another core is just at it; nothing was done.
+    Busy,
+}
+
 /// What the round needs from the core that it runs on. Regions are places in the list of RAM.
 pub(crate) trait Hands {
-    /// Attempts one region; `true` if it is optimised on this core now.
+    /// Attempts one region, unless another core is just at it: cores that meet in a region slow each
+    /// other down twenty-fold.
     ///
     /// # Errors
     ///
     /// The reason to stop.
-    fn attempt(&self, place: usize) -> Result<bool, Stop>;
+    fn attempt(&self, place: usize) -> Result<Answer, Stop>;
 
     /// A point between two regions, at which others may have the core.
     ///
@@ -66,6 +78,15 @@ pub(crate) struct Tally {
     pub(crate) won: u32,
 }
 
+impl Tally {
+    fn count(&mut self, won: bool) {
+        self.attempted = self.attempted.saturating_add(1);
+        if won {
+            self.won = self.won.saturating_add(1);
+        }
+    }
+}
+
 /// The first round: verifies those of the open regions that `mine` names.
 ///
 /// Each becomes free or held. What is still open afterwards was not reached.
@@ -80,14 +101,13 @@ pub(crate) fn lead<W: Word, H: Hands>(
             continue;
         }
         hands.breathe()?;
-        let won = hands.attempt(place)?;
-        tally.attempted = tally.attempted.saturating_add(1);
-        if won {
-            tally.won = tally.won.saturating_add(1);
-            board.free.set(place);
-        } else {
-            board.held.set(place);
-        }
+        match hands.attempt(place)? {
+            Answer::Optimised => board.free.set(place),
+            Answer::Held => board.held.set(place),
+            // No leader shares a region with another; what is left open is led again.
+            Answer::Busy => continue,
+        };
+        tally.count(board.free.test(place));
         board.open.clear(place);
     }
     Ok(())
@@ -100,17 +120,23 @@ pub(crate) fn follow<W: Word, H: Hands>(
     start: usize,
     tally: &mut Tally,
 ) -> Result<(), Stop> {
-    for place in board.free.iter_from(start) {
-        if hands.has(place) || !hands.covers(place) || board.lost.test(place) {
-            continue;
-        }
-        hands.breathe()?;
-        let won = hands.attempt(place)?;
-        tally.attempted = tally.attempted.saturating_add(1);
-        if won {
-            tally.won = tally.won.saturating_add(1);
-        } else {
-            board.lost.set(place);
+    let mut busy = true;
+    while busy {
+        busy = false;
+        for place in board.free.iter_from(start) {
+            if hands.has(place) || !hands.covers(place) || board.lost.test(place) {
+                continue;
+            }
+            hands.breathe()?;
+            match hands.attempt(place)? {
+                Answer::Optimised => tally.count(true),
+                Answer::Held => {
+                    tally.count(false);
+                    board.lost.set(place);
+                }
+                // On to the next one, and back to this one in another round.
+                Answer::Busy => busy = true,
+            }
         }
     }
     Ok(())

@@ -6,6 +6,7 @@ use super::{
     region::RamRegion,
     window::Window, //
 };
+use crate::sev::addr::Region;
 
 /// A core as the planner sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,38 +17,81 @@ pub(crate) struct PlanCore {
     pub(crate) window: Option<Window>,
 }
 
-/// Chooses the core that verifies each region first: one core per node leads all of the node's
-/// regions, because a segment of the RMP lies on the node of its memory.
+/// How many cores of a node share one leader. One is enough for a node of this size; a larger one,
+/// which has more memory to verify, gets another leader for each as many cores.
+const CORES_PER_LEADER: usize = 64;
+
+/// The most leaders that a node gets.
+const LEADERS: usize = 16;
+
+/// The leaders of one node.
+struct Team {
+    node: u32,
+    members: [Option<(u32, Window)>; LEADERS],
+    size: u32,
+}
+
+impl Team {
+    /// Every [`CORES_PER_LEADER`]th of the node's cores that can work, beginning with the first.
+    fn of(node: u32, cores: impl Iterator<Item = PlanCore>) -> Self {
+        let mut team = Self {
+            node,
+            members: [None; LEADERS],
+            size: 0,
+        };
+        let able = (0u32..)
+            .zip(cores)
+            .filter(|(_, core)| core.node == node)
+            .filter_map(|(i, core)| Some((i, core.window?)));
+        for (slot, member) in team.members.iter_mut().zip(able.step_by(CORES_PER_LEADER)) {
+            *slot = Some(member);
+            team.size = team.size.saturating_add(1);
+        }
+        team
+    }
+
+    /// The member whose turn a region is, if its window covers it.
+    fn leader(&self, region: Region) -> Option<u32> {
+        let turn = region.gib().checked_rem(self.size)? as usize;
+        let (core, window) = (*self.members.get(turn)?)?;
+        window.covers(region).then_some(core)
+    }
+}
+
+/// Chooses the core that verifies each of the `wanted` places of `ram` first.
 ///
-/// `leaders[i]` becomes the index of the core for `ram[i]`, `None` where no core's window covers
-/// it. The first core of the node is preferred, then any core that leads already, then any core.
-/// `cores` yields the cores in the order of their indices, as often as it is called.
-pub(crate) fn leaders<I>(ram: &[RamRegion], cores: impl Fn() -> I, leaders: &mut [Option<u32>])
-where
+/// Each node's regions are led by cores of that node, because a segment of the RMP lies on the node
+/// of its memory. Where the node's leaders do not cover a region, the first core of the node that
+/// does leads it, else the first core of all that does. `leaders[i]` becomes the index of the core
+/// for `ram[i]`, `None` where no core's window covers it or it is not wanted. `cores` yields the
+/// cores in the order of their indices, as often as it is called.
+pub(crate) fn leaders<I>(
+    ram: &[RamRegion],
+    wanted: impl Fn(usize) -> bool,
+    cores: impl Fn() -> I,
+    leaders: &mut [Option<u32>],
+) where
     I: Iterator<Item = PlanCore>,
 {
-    // The last leader that is on the node of what it leads: neighbours nearly always share it.
-    let mut last: Option<(u32, u32, Window)> = None;
-    for (region, leader) in ram.iter().zip(leaders.iter_mut()) {
-        if let Some((node, core, window)) = last {
-            if node == region.node && window.covers(region.region) {
-                *leader = Some(core);
-                continue;
-            }
+    let mut team: Option<Team> = None;
+    for (place, (ram, leader)) in ram.iter().zip(leaders.iter_mut()).enumerate() {
+        *leader = None;
+        if !wanted(place) {
+            continue;
         }
-        let covering = || {
-            (0u32..)
-                .zip(cores())
-                .filter_map(|(i, core)| Some((i, core.node, core.window?)))
-                .filter(|(_, _, window)| window.covers(region.region))
+        let team = match &mut team {
+            Some(team) if team.node == ram.node => team,
+            other => other.insert(Team::of(ram.node, cores())),
         };
-        let chosen = covering()
-            .find(|(_, node, _)| *node == region.node)
-            .or_else(|| covering().next());
-        *leader = chosen.map(|(i, _, _)| i);
-        last = chosen
-            .filter(|(_, node, _)| *node == region.node)
-            .map(|(i, node, window)| (node, i, window));
+        *leader = team.leader(ram.region).or_else(|| {
+            let covering = || {
+                (0u32..)
+                    .zip(cores())
+                    .filter(|(_, core)| core.window.is_some_and(|w| w.covers(ram.region)))
+            };
+            let near = covering().find(|(_, core)| core.node == ram.node);
+            near.or_else(|| covering().next()).map(|(i, _)| i)
+        });
     }
 }
 

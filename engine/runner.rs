@@ -35,6 +35,9 @@ use kernel::{
     sync::Arc, //
 };
 
+/// How often in a row leaders may do nothing before the pass gives up.
+const STALLS: u32 = 3;
+
 /// What a pass needs, allocated before it begins: nothing is allocated in a pass.
 pub(crate) struct Runner {
     machine: Arc<Machine>,
@@ -80,12 +83,15 @@ impl Runner {
         }
         // A leader that is lost leaves its regions open: another one takes them over.
         engine.progress.begin(Step::Verify, board.open.count());
-        while !board.open.empty() && !engine.control.aborting() {
+        // One that stops before its first region is replaced too, but not for ever: SNP may be off.
+        let mut stalls = 0u32;
+        while !board.open.empty() && !engine.control.aborting() && stalls < STALLS {
             let before = board.open.count();
-            self.lead(engine);
-            if board.open.count() == before && !self.replan() {
+            if !self.lead(engine) {
                 break;
             }
+            let stalled = board.open.count() == before;
+            stalls = if stalled { stalls.saturating_add(1) } else { 0 };
         }
         if !engine.control.aborting() {
             self.follow(engine);
@@ -155,12 +161,10 @@ impl Runner {
         let machine = &self.machine;
         let taking_part = &self.taking_part;
         let cores = || machine.cores.iter().zip(taking_part).map(plan_core);
-        plan::leaders(&machine.ram, cores, &mut self.leaders);
+        let open = |place| machine.board().open.test(place);
+        plan::leaders(&machine.ram, open, cores, &mut self.leaders);
         self.leading.iter_mut().for_each(|leads| *leads = false);
-        for (place, leader) in self.leaders.iter().enumerate() {
-            if !machine.board().open.test(place) {
-                continue;
-            }
+        for leader in self.leaders.iter() {
             if let Some(leads) = leader.and_then(|i| self.leading.get_mut(i as usize)) {
                 *leads = true;
             }
@@ -168,9 +172,10 @@ impl Runner {
         self.leading.iter().any(|leads| *leads)
     }
 
-    fn lead(&mut self, engine: &Engine) {
+    /// Has the leaders verify what is open; tells whether there is any leader.
+    fn lead(&mut self, engine: &Engine) -> bool {
         if !self.replan() {
-            return;
+            return false;
         }
         let machine = &self.machine;
         let leaders = &self.leaders;
@@ -189,6 +194,7 @@ impl Runner {
                 pass::lead(&machine.board(), hands, mine, tally)
             });
         });
+        true
     }
 
     fn follow(&mut self, engine: &Engine) {

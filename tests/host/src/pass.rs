@@ -8,6 +8,7 @@ use crate::{
         pass::{
             follow,
             lead,
+            Answer,
             Board,
             Hands,
             Stop,
@@ -34,6 +35,8 @@ struct Fake {
     assigned: RefCell<BTreeSet<usize>>,
     table: RefCell<BTreeSet<usize>>,
     attempts: RefCell<Vec<usize>>,
+    /// Regions that another core is at when this one comes by for the first time.
+    busy: RefCell<BTreeSet<usize>>,
     window: Option<std::ops::Range<usize>>,
     /// Stops with this at the attempt of that number.
     stop: Cell<Option<(usize, Stop)>>,
@@ -43,19 +46,22 @@ struct Fake {
 }
 
 impl Hands for Fake {
-    fn attempt(&self, place: usize) -> Result<bool, Stop> {
+    fn attempt(&self, place: usize) -> Result<Answer, Stop> {
         if let Some((at, stop)) = self.stop.get() {
             if self.attempts.borrow().len() == at {
                 return Err(stop);
             }
         }
+        if self.busy.borrow_mut().remove(&place) {
+            return Ok(Answer::Busy);
+        }
         self.attempts.borrow_mut().push(place);
         if self.assigned.borrow().contains(&place) {
             self.table.borrow_mut().remove(&place);
-            return Ok(false);
+            return Ok(Answer::Held);
         }
         self.table.borrow_mut().insert(place);
-        Ok(true)
+        Ok(Answer::Optimised)
     }
 
     fn breathe(&self) -> Result<(), Stop> {
@@ -156,6 +162,30 @@ fn followers_run_only_what_is_free_and_begin_at_their_place() {
     assert_eq!(attempts[..3], [8, 10, 11]);
     assert_eq!(attempts.len(), REGIONS - 2);
     assert_eq!(attempts.last(), Some(&7));
+}
+
+#[test]
+fn a_follower_comes_back_to_a_region_that_another_core_is_at() {
+    let room = Room::new();
+    room.board().free.fill(REGIONS);
+    let core = Fake::default();
+    core.busy.borrow_mut().extend([2, 3]);
+    let mut tally = Tally::default();
+    follow(&room.board(), &core, 0, &mut tally).unwrap();
+    let attempts = core.attempts.borrow();
+    assert_eq!(attempts[..4], [0, 1, 4, 5]);
+    assert_eq!(attempts[REGIONS - 2..], [2, 3]);
+    assert_eq!((tally.attempted, tally.won), (20, 20));
+}
+
+#[test]
+fn what_a_leader_finds_busy_stays_open() {
+    let room = Room::new();
+    let core = Fake::default();
+    core.busy.borrow_mut().insert(6);
+    let mut tally = Tally::default();
+    lead(&room.board(), &core, |_| true, &mut tally).unwrap();
+    assert_eq!(places(room.board().open), [6]);
 }
 
 #[test]

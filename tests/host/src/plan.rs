@@ -34,7 +34,7 @@ fn core(node: u32, first: u32, span: u32) -> PlanCore {
 
 fn plan(ram: &[RamRegion], cores: &[PlanCore]) -> Vec<Option<u32>> {
     let mut out = vec![None; ram.len()];
-    leaders(ram, || cores.iter().copied(), &mut out);
+    leaders(ram, |_| true, || cores.iter().copied(), &mut out);
     out
 }
 
@@ -48,6 +48,28 @@ fn one_leader_per_node() {
         core(1, 0, 64),
     ];
     assert_eq!(plan(&ram, &cores), [Some(0), Some(0), Some(2), Some(2)]);
+}
+
+#[test]
+fn a_large_node_has_a_leader_for_each_64_cores() {
+    let ram: Vec<_> = (0..12).map(|gib| region(gib, 0)).collect();
+    let cores = vec![core(0, 0, 64); 130];
+    let chosen = plan(&ram, &cores);
+    assert_eq!(chosen[..4], [Some(0), Some(64), Some(128), Some(0)]);
+    assert_eq!(plan(&ram, &cores[..64])[..3], [Some(0); 3]);
+}
+
+#[test]
+fn what_is_not_wanted_has_no_leader() {
+    let ram = [region(0, 0), region(1, 0)];
+    let mut out = vec![Some(9); 2];
+    leaders(
+        &ram,
+        |place| place == 1,
+        || [core(0, 0, 64)].into_iter(),
+        &mut out,
+    );
+    assert_eq!(out, [None, Some(0)]);
 }
 
 #[test]
