@@ -5,7 +5,7 @@
 use crate::boot;
 use crate::decode::{Consumer, Instruction};
 use crate::model::addr::{number, HUGE_PER_REGION};
-use crate::model::{Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
+use crate::model::{is_ours, Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
 use crate::options::{Durations, Options};
 use crate::port;
 use crate::session::{Guest, Session};
@@ -96,6 +96,11 @@ impl Plugin {
             });
         }
         if !kernel {
+            return Ok(Next::Qemu);
+        }
+        if matches!(instruction, Instruction::Rdmsr | Instruction::Wrmsr)
+            && !is_ours(low(cpu.register(RCX)))
+        {
             return Ok(Next::Qemu);
         }
         let session = self.session(cpu)?;

@@ -5,7 +5,7 @@
 use crate::model::addr::Region;
 use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
 use crate::model::switches::CoreFault;
-use crate::model::{Fatal, Injected, MsrAccess};
+use crate::model::{is_ours, Fatal, Injected, MsrAccess};
 use crate::options::number;
 use crate::plugin::{Cpu, RAX, RBX, RCX, RDI, RSI};
 use crate::session::{Guest, Session};
@@ -208,7 +208,8 @@ fn done() -> Reply {
 }
 
 fn msr_number(msr: u64) -> Result<u32, String> {
-    u32::try_from(msr).map_err(|_| format!("{msr:#x} is not an MSR"))
+    let number = u32::try_from(msr).ok().filter(|msr| is_ours(*msr));
+    number.ok_or_else(|| format!("{msr:#x} is none of the MSRs here"))
 }
 
 fn fail(session: &mut Session, which: &str, code: &str, count: &[&str]) -> Reply {

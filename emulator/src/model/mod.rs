@@ -22,7 +22,7 @@ mod tests;
 mod update;
 
 pub use machine::{Config, Machine};
-pub use msr::MsrAccess;
+pub use msr::{is_ours, MsrAccess};
 pub use rmpopt::{Begin, Work};
 pub use update::Injected;
 

@@ -19,6 +19,14 @@ const SNP_EN: u64 = 1 << 24;
 const VMPL_EN: u64 = 1 << 25;
 const SMM_LOCK: u64 = 1 << 0;
 
+/// The MSR is one of these. All others are QEMU's, and there are many accesses to them.
+pub fn is_ours(msr: u32) -> bool {
+    matches!(
+        msr,
+        SYSCFG | HWCR | RMP_BASE | RMP_END | RMP_CFG | RMPOPT_BASE
+    )
+}
+
 /// How an access goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MsrAccess {
