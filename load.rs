@@ -4,6 +4,7 @@
 
 use crate::{
     engine::{
+        dirt::POLL_MS,
         window::SPAN,
         Engine, //
     },
@@ -26,7 +27,8 @@ use crate::{
             self,
             OnCpu, //
         },
-        kthread::Kthread, //
+        kthread::Kthread,
+        probe::Probes, //
     },
 };
 use kernel::{
@@ -77,6 +79,32 @@ fn base_of_any_core() -> Result<RmpoptBase> {
         }
     });
     Ok(RmpoptBase(seen.load(Relaxed)))
+}
+
+/// Begins to watch the kernel's RMP functions, where there is anything to do with what they tell.
+pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine>> {
+    if matches!(engine.role, Role::Observe(_)) {
+        return None;
+    }
+    let registered = if wanted {
+        Probes::register(engine.clone())
+    } else {
+        Err(ECANCELED)
+    };
+    match registered {
+        Ok(probes) => {
+            engine.dirt.set_probed();
+            Some(probes)
+        }
+        Err(e) => {
+            pr_warn!(
+                "the kernel's RMP functions are not watched ({}): all regions are reported every {} s instead\n",
+                if wanted { e.to_errno() } else { 0 },
+                POLL_MS / 1000
+            );
+            None
+        }
+    }
 }
 
 /// Starts the thread, where there is anything to do for it.

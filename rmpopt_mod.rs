@@ -25,7 +25,8 @@ use sys::{
     debugfs::Files,
     hotplug::CpuHotplug,
     kthread::Kthread,
-    memory::MemoryHotplug, //
+    memory::MemoryHotplug,
+    probe::Probes, //
 };
 
 module! {
@@ -43,6 +44,10 @@ module! {
             default: false,
             description: "Optimise even where RMPOPT was already enabled before loading",
         },
+        probes: bool {
+            default: true,
+            description: "Watch the kernel's RMP functions; 0 reports all regions at an interval instead",
+        },
     },
 }
 
@@ -56,6 +61,7 @@ struct Rmpopt {
     cpu_hotplug: CpuHotplug<Engine>,
     memory_hotplug: MemoryHotplug<Engine>,
     thread: Option<Kthread<Engine>>,
+    probes: Option<Probes<Engine>>,
     engine: Arc<Engine>,
 }
 
@@ -63,12 +69,14 @@ impl kernel::InPlaceModule for Rmpopt {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let window_gib = module_parameters::window_gib.value();
         let takeover = module_parameters::takeover.value();
+        let probes = module_parameters::probes.value();
         pin_init::pin_init_scope(move || {
             let engine = load::engine(window_gib, takeover)?;
             Ok(try_pin_init!(Self {
                 cpu_hotplug: CpuHotplug::new(engine.clone())?,
                 memory_hotplug: MemoryHotplug::new(engine.clone())?,
                 status: debugfs::files(&engine)?,
+                probes: load::probes(&engine, probes),
                 thread: load::thread(&engine)?,
                 controls <- configfs::directory(engine.clone()),
                 engine,

@@ -6,6 +6,7 @@
 //! status beyond the control's own position (that is `debugfs/`). All callbacks run in thread
 //! context and may sleep. Documented in `Documentation/ABI/testing/configfs-rmpopt`.
 
+mod dirt;
 mod lookup;
 
 use crate::engine::{
@@ -58,6 +59,11 @@ pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
             isolated_cpus: 4,
             slice_us: 5,
             rmp_entry: 6,
+            auto: 7,
+            delay_ms: 8,
+            max_delay_ms: 9,
+            full_check_s: 10,
+            optimise: 11,
         ],
     };
     configfs::Subsystem::new(c"rmpopt", item_type, try_pin_init!(Controls { engine }))

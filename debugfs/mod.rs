@@ -7,7 +7,9 @@
 //! Documented in `Documentation/ABI/testing/debugfs-rmpopt`.
 
 mod cpu;
+mod regions;
 mod rmp;
+mod stats;
 mod table;
 
 use crate::{
@@ -32,6 +34,8 @@ pub(crate) fn files(engine: &Arc<Engine>) -> Result<Files<Engine>> {
     let mut files = Files::new(c"rmpopt");
     let root = files.root();
     files.add(root, c"rmpopt-table", engine.clone(), table::show, 0)?;
+    files.add(root, c"stats", engine.clone(), stats::show, 0)?;
+    files.add(root, c"regions", engine.clone(), regions::show, 0)?;
     rmp::add(&mut files, engine)?;
     let cpus = files.subdir(c"cpu");
     for cpu in (0..sys_cpu::limit()).filter_map(sys_cpu::Cpu::new) {

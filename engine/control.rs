@@ -2,6 +2,7 @@
 
 //! Requests to the thread, and what it says it is doing.
 
+use super::stats::Reason;
 use kernel::{
     new_condvar, new_mutex,
     prelude::*,
@@ -37,7 +38,7 @@ pub(crate) enum Attempt {
 }
 
 /// What the thread found when it woke up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Orders {
     /// The administrator's switch.
     pub(crate) enabled: bool,
@@ -47,11 +48,41 @@ pub(crate) struct Orders {
     pub(crate) survey: bool,
     /// What to attempt.
     pub(crate) attempt: Attempt,
+    /// Why.
+    pub(crate) reason: Reason,
+    /// Regions may have become free, or a setting changed: the thread has to look what is due.
+    pub(crate) look: bool,
     /// The module is being unloaded.
     pub(crate) stop: bool,
     /// A core has lost RMPOPT_BASE: SNP may have gone off, or was initialised again.
     pub(crate) doubt: bool,
     version: u64,
+}
+
+impl Default for Orders {
+    fn default() -> Self {
+        Self {
+            enabled: false,
+            switched_on: false,
+            survey: false,
+            attempt: Attempt::None,
+            reason: Reason::Start,
+            look: false,
+            stop: false,
+            doubt: false,
+            version: 0,
+        }
+    }
+}
+
+impl Orders {
+    /// Adds an attempt. The larger one gives the reason.
+    fn want(&mut self, attempt: Attempt, reason: Reason) {
+        if attempt > self.attempt {
+            self.attempt = attempt;
+            self.reason = reason;
+        }
+    }
 }
 
 #[derive(Default)]
@@ -127,6 +158,7 @@ impl Control {
         orders.enabled = enabled;
         orders.switched_on |= enabled;
         orders.attempt = if enabled { Attempt::All } else { Attempt::None };
+        orders.reason = Reason::Start;
         orders.version = orders.version.wrapping_add(1);
         let version = orders.version;
         self.abort.store(!enabled || orders.stop, Relaxed);
@@ -149,29 +181,43 @@ impl Control {
         if !state.orders.enabled {
             return Err(EPERM);
         }
-        state.orders.attempt = Attempt::All;
+        state.orders.want(Attempt::All, Reason::Request);
         self.work.notify_all();
         Ok(())
     }
 
-    /// Regions were marked as changed. Nothing happens while not enabled.
-    pub(crate) fn regions_changed(&self) {
-        self.order(|orders| {
-            if orders.enabled {
-                orders.attempt = orders.attempt.max(Attempt::Changed);
-            }
-        });
+    /// Orders an attempt on the regions that are marked as changed.
+    ///
+    /// # Errors
+    ///
+    /// EPERM while not enabled.
+    pub(crate) fn attempt_changed(&self) -> Result {
+        let mut state = self.state.lock();
+        if !state.orders.enabled {
+            return Err(EPERM);
+        }
+        state.orders.want(Attempt::Changed, Reason::Range);
+        self.work.notify_all();
+        Ok(())
+    }
+
+    /// Makes the thread look what is due.
+    pub(crate) fn look(&self) {
+        self.order(|orders| orders.look = true);
+    }
+
+    /// A pass begins that nobody ordered. Until the next [`Control::next`].
+    pub(crate) fn set_busy(&self) {
+        self.state.lock().busy = true;
     }
 
     /// CPUs or memory came or went, or a setting changed.
     pub(crate) fn host_changed(&self) {
         self.order(|orders| {
             orders.survey = true;
-            orders.attempt = orders.attempt.max(if orders.enabled {
-                Attempt::Fill
-            } else {
-                Attempt::None
-            });
+            if orders.enabled {
+                orders.want(Attempt::Fill, Reason::Host);
+            }
         });
     }
 
@@ -218,6 +264,7 @@ impl Control {
             let news = orders.stop
                 || orders.survey
                 || orders.doubt
+                || orders.look
                 || orders.attempt != Attempt::None
                 || orders.version != state.applied;
             if news {

@@ -3,6 +3,7 @@
 //! A core's part of a pass, on the core itself.
 
 use super::{
+    check::Reporter,
     core::{
         Core,
         State, //
@@ -197,6 +198,21 @@ impl Hands for CoreHands<'_> {
             .get(place)
             .and_then(|ram| self.core.window()?.offset(ram.region));
         offset.is_some_and(|offset| self.core.table().test(offset as usize))
+    }
+}
+
+impl Reporter for CoreHands<'_> {
+    fn report(&self, place: usize) -> Result<bool, Stop> {
+        let Some(ram) = self.machine.ram.get(place) else {
+            return Ok(false);
+        };
+        let has = self.on_core(|on| rmpopt::query(on, ram.region))?;
+        if let Some(offset) = self.core.window().and_then(|w| w.offset(ram.region)) {
+            if !has {
+                self.core.table().clear(offset as usize);
+            }
+        }
+        Ok(has)
     }
 }
 

@@ -214,6 +214,19 @@ impl Machine {
         Bits(&self.changed)
     }
 
+    /// Forgets which cores have a region optimised.
+    pub(crate) fn forget(&self, place: usize) {
+        let Some(ram) = self.ram.get(place) else {
+            return;
+        };
+        for entry in self.cores.iter() {
+            let window = entry.core.window();
+            if let Some(offset) = window.and_then(|w| w.offset(ram.region)) {
+                entry.core.table().clear(offset as usize);
+            }
+        }
+    }
+
     /// Claims a region for the calling core. `None` while another one has it.
     pub(crate) fn claim(&self, place: usize) -> Option<Claim<'_>> {
         let word = self.claimed.get(place)?;

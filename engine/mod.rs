@@ -11,8 +11,11 @@
 
 pub(crate) mod bitmap;
 pub(crate) mod census;
+pub(crate) mod check;
 pub(crate) mod control;
 pub(crate) mod core;
+pub(crate) mod dirt;
+pub(crate) mod extent;
 pub(crate) mod hands;
 pub(crate) mod lookup;
 pub(crate) mod machine;
@@ -24,27 +27,41 @@ pub(crate) mod ranges;
 pub(crate) mod region;
 pub(crate) mod runner;
 pub(crate) mod settings;
+pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod thread;
+pub(crate) mod tracker;
+pub(crate) mod trigger;
 pub(crate) mod window;
 
 use self::{
+    census::Depth,
     control::Control,
+    dirt::{
+        Census,
+        Dirt, //
+    },
+    extent::Extent,
     lookup::Wanted,
     machine::Machine,
     progress::Progress,
     settings::Settings, //
 };
 use crate::{
-    sev::assess::{
-        Found,
-        Role, //
+    sev::{
+        addr::Region,
+        assess::{
+            Found,
+            Role, //
+        },
+        rmp::Reader, //
     },
     sys::{
         batch::Workqueue,
         cpu::Cpu,
         hotplug,
-        memory, //
+        memory,
+        probe, //
     },
 };
 use kernel::{
@@ -70,6 +87,9 @@ pub(crate) struct Engine {
     pub(crate) control: Control,
     /// What an administrator can adjust.
     pub(crate) settings: Settings,
+    /// What conversions mean for regions.
+    #[pin]
+    pub(crate) dirt: Dirt,
     /// How far the pass is.
     pub(crate) progress: Progress,
     /// The page that somebody looks up in the RMP.
@@ -90,20 +110,23 @@ impl Engine {
         let settings = Settings::new();
         let machine = Machine::survey(None, span, settings.policy())?;
         let machine = Arc::new(machine, GFP_KERNEL)?;
-        Arc::pin_init(
+        let engine = Arc::pin_init(
             try_pin_init!(Self {
                 found,
                 role,
                 span,
                 control <- Control::new(matches!(role, Role::Optimise)),
                 settings,
+                dirt <- Dirt::new(),
                 progress: Progress::new(),
                 wanted: Wanted::new(),
                 workqueue: Workqueue::new()?,
                 machine <- new_mutex!(machine),
             }),
             GFP_KERNEL,
-        )
+        )?;
+        engine.dirt.cover(&engine.machine())?;
+        Ok(engine)
     }
 
     /// RAM and cores as last looked at.
@@ -135,6 +158,43 @@ impl Engine {
     /// EPERM while not enabled, which is always so where the module only observes.
     pub(crate) fn attempt_all(&self) -> Result {
         self.control.attempt_all()
+    }
+
+    /// Asks for an attempt on the regions that a range touches.
+    ///
+    /// # Errors
+    ///
+    /// EPERM while not enabled; ERANGE where there is no RAM.
+    pub(crate) fn attempt_range(&self, range: Extent) -> Result {
+        if !self.control.enabled() {
+            return Err(EPERM);
+        }
+        let machine = self.machine();
+        let mut any = false;
+        for (place, ram) in machine.ram.iter().enumerate() {
+            if range.touches(ram.region) {
+                machine.changed().set(place);
+                any = true;
+            }
+        }
+        if !any {
+            return Err(ERANGE);
+        }
+        self.control.attempt_changed()
+    }
+}
+
+impl probe::Ring for Engine {
+    fn ring(&self) {
+        self.control.look();
+    }
+}
+
+impl Census for Engine {
+    fn count(&self, region: Region) -> Option<u32> {
+        let mut reader = Reader::new(&self.found).ok()?;
+        let tally = occupancy::census(&mut reader, region, Depth::All).ok()?;
+        Some(tally.guest.saturating_add(tally.firmware))
     }
 }
 

@@ -3,6 +3,7 @@
 //! Carries a pass out: leaders on one core per node, then followers on all cores.
 
 use super::{
+    check,
     control::Attempt,
     core::State,
     hands::{
@@ -24,6 +25,7 @@ use super::{
     },
     progress::Step,
     settings::Isolated,
+    stats::Outcome,
     Engine,
 };
 use crate::sys::{
@@ -32,7 +34,11 @@ use crate::sys::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc, //
+    sync::Arc,
+    time::{
+        Instant,
+        Monotonic, //
+    },
 };
 
 /// How often in a row leaders may do nothing before the pass gives up.
@@ -68,7 +74,10 @@ impl Runner {
     }
 
     /// Attempts what `attempt` says on all cores that can. Sleeps until that is done.
-    pub(crate) fn pass(&mut self, engine: &Engine, attempt: Attempt) {
+    ///
+    /// Returns what it cost; what came out of it is on the board.
+    pub(crate) fn pass(&mut self, engine: &Engine, attempt: Attempt) -> Outcome {
+        let begin = Instant::<Monotonic>::now();
         let machine = self.machine.clone();
         let board = machine.board();
         for entry in machine.cores.iter() {
@@ -93,13 +102,24 @@ impl Runner {
             let stalled = board.open.count() == before;
             stalls = if stalled { stalls.saturating_add(1) } else { 0 };
         }
+        let led = begin.elapsed();
         if !engine.control.aborting() {
             self.follow(engine);
         }
+        let all = begin.elapsed();
         for place in board.lost.iter_from(0) {
             machine.changed().set(place);
         }
         engine.progress.begin(Step::Idle, 0);
+        let mut outcome = Outcome {
+            leaders_ns: led.as_nanos().unsigned_abs(),
+            followers_ns: (all - led).as_nanos().unsigned_abs(),
+            ..Outcome::default()
+        };
+        for entry in machine.cores.iter() {
+            outcome.add_core(entry.core.last().attempted);
+        }
+        outcome
     }
 
     /// Forgets what is known of all regions.
@@ -124,16 +144,24 @@ impl Runner {
             board.free.clear(place);
             board.held.clear(place);
             board.open.set(place);
-            let Some(ram) = machine.ram.get(place) else {
-                continue;
-            };
-            for entry in machine.cores.iter() {
-                let window = entry.core.window();
-                if let Some(offset) = window.and_then(|w| w.offset(ram.region)) {
-                    entry.core.table().clear(offset as usize);
-                }
-            }
+            machine.forget(place);
         }
+    }
+
+    /// Asks all cores for what they are known to have. What one has lost is marked on the board.
+    pub(crate) fn check(&mut self, engine: &Engine) {
+        self.muster(engine);
+        let machine = &self.machine;
+        machine.board().lost.wipe();
+        let cores = machine.cores.iter().zip(&self.taking_part);
+        let cpus = cores
+            .filter(|core| plan_core(*core).window.is_some())
+            .filter_map(|(entry, _)| entry.cpu);
+        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            work(engine, machine, cpu, |_, hands, _| {
+                check::check(machine.board().lost, hands, machine.ram.len())
+            });
+        });
     }
 
     /// Decides which cores take part, and switches RMPOPT off on those that are left out for good.

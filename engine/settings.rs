@@ -2,7 +2,10 @@
 
 //! What an administrator can adjust. Each takes effect with the next pass, which a change orders.
 
-use super::window::Policy;
+use super::{
+    trigger::Timing,
+    window::Policy, //
+};
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
@@ -39,11 +42,18 @@ pub(crate) struct Settings {
     policy: Atomic<u32>,
     isolated: Atomic<u32>,
     slice_us: Atomic<u32>,
+    auto: Atomic<bool>,
+    delay_ms: Atomic<u32>,
+    max_delay_ms: Atomic<u32>,
+    full_check_s: Atomic<u32>,
 }
 
 impl Settings {
     /// The largest slice, in microseconds.
     pub(crate) const SLICE_MAX: u32 = 10_000;
+
+    /// The longest interval of the full check, in seconds: a week.
+    pub(crate) const CHECK_MAX: u32 = 7 * 24 * 3600;
 
     /// The defaults.
     pub(crate) fn new() -> Self {
@@ -51,6 +61,10 @@ impl Settings {
             policy: Atomic::new(0),
             isolated: Atomic::new(0),
             slice_us: Atomic::new(50),
+            auto: Atomic::new(true),
+            delay_ms: Atomic::new(Timing::DEFAULT.delay),
+            max_delay_ms: Atomic::new(Timing::DEFAULT.max_delay),
+            full_check_s: Atomic::new(600),
         }
     }
 
@@ -83,6 +97,45 @@ impl Settings {
     /// Sets the slice, at most [`Settings::SLICE_MAX`] microseconds.
     pub(crate) fn set_slice_us(&self, slice: u32) {
         self.slice_us.store(slice.min(Self::SLICE_MAX), Relaxed);
+    }
+
+    /// Whether passes begin by themselves when guests give memory back, and checks.
+    pub(crate) fn auto(&self) -> bool {
+        self.auto.load(Relaxed)
+    }
+
+    /// Sets whether passes begin by themselves.
+    pub(crate) fn set_auto(&self, auto: bool) {
+        self.auto.store(auto, Relaxed);
+    }
+
+    /// How long regions wait for a pass after they were given back.
+    pub(crate) fn timing(&self) -> Timing {
+        Timing {
+            delay: self.delay_ms.load(Relaxed),
+            max_delay: self.max_delay_ms.load(Relaxed),
+        }
+    }
+
+    /// Sets the delay, at most [`Timing::LONGEST`].
+    pub(crate) fn set_delay(&self, ms: u32) {
+        self.delay_ms.store(ms.min(Timing::LONGEST), Relaxed);
+    }
+
+    /// Sets the longest delay, at most [`Timing::LONGEST`].
+    pub(crate) fn set_max_delay(&self, ms: u32) {
+        self.max_delay_ms.store(ms.min(Timing::LONGEST), Relaxed);
+    }
+
+    /// Seconds between two full checks; 0: none.
+    pub(crate) fn full_check_s(&self) -> u32 {
+        self.full_check_s.load(Relaxed)
+    }
+
+    /// Sets the seconds between two full checks, at most [`Settings::CHECK_MAX`].
+    pub(crate) fn set_full_check_s(&self, seconds: u32) {
+        self.full_check_s
+            .store(seconds.min(Self::CHECK_MAX), Relaxed);
     }
 }
 

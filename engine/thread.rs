@@ -7,8 +7,13 @@ use super::{
         Attempt,
         Orders, //
     },
+    dirt::{
+        Due,
+        Task, //
+    },
     machine::Machine,
     runner::Runner,
+    stats::Reason,
     Engine,
 };
 use crate::{
@@ -60,12 +65,13 @@ impl Body for Engine {
         };
         let mut before = None;
         loop {
-            let patience = (!memory.snp).then_some(SNP_POLL);
+            let patience = self.patience(&memory);
             let orders = self.control.next(before, patience);
             if orders.stop {
                 break;
             }
             self.carry_out(&mut memory, orders);
+            self.tend(&mut memory);
             before = Some(orders);
         }
         memory.runner.switch_off(self);
@@ -95,17 +101,67 @@ impl Engine {
             }
         }
         // A new initialisation of SNP has cleared the tables of all cores.
-        let attempt = if came_on || orders.doubt {
-            Attempt::All
-        } else {
-            orders.attempt
+        if came_on || orders.doubt {
+            self.dirt.forget(&self.machine());
+            self.pass(memory, Attempt::All, Reason::Start);
+        } else if orders.attempt != Attempt::None {
+            self.pass(memory, orders.attempt, orders.reason);
+        }
+    }
+
+    /// Makes a pass.
+    fn pass(&self, memory: &mut Memory, attempt: Attempt, reason: Reason) {
+        let begin = Instant::<Monotonic>::now();
+        let machine = self.machine();
+        if matches!(reason, Reason::GivenBack | Reason::Host) {
+            self.dirt.spare_held(&machine);
+        }
+        self.dirt.begin(&machine, attempt, reason);
+        let outcome = memory.runner.pass(self, attempt);
+        self.dirt.end(&machine, reason, outcome, self);
+        // However many requests come, at least half of the time belongs to others.
+        let rest = begin.elapsed().as_millis_ceil().clamp(1, REST_MAX);
+        self.control.rest(Delta::from_millis(rest));
+    }
+
+    /// How long the thread may sleep.
+    fn patience(&self, memory: &Memory) -> Option<Msecs> {
+        if !self.control.enabled() {
+            return None;
+        }
+        if !memory.snp {
+            return Some(SNP_POLL);
+        }
+        match self.dirt.due(&self.machine(), &self.settings) {
+            Due::Now(_) => Some(0),
+            Due::In(ms) => Some(Msecs::try_from(ms).unwrap_or(Msecs::MAX)),
+            Due::Later => None,
+        }
+    }
+
+    /// Does what is due without anybody asking for it.
+    fn tend(&self, memory: &mut Memory) {
+        if !self.control.enabled() || !memory.snp {
+            return;
+        }
+        let machine = self.machine();
+        let Due::Now(task) = self.dirt.due(&machine, &self.settings) else {
+            return;
         };
-        if attempt != Attempt::None {
-            let begin = Instant::<Monotonic>::now();
-            memory.runner.pass(self, attempt);
-            // However many requests come, at least half of the time belongs to others.
-            let rest = begin.elapsed().as_millis_ceil().clamp(1, REST_MAX);
-            self.control.rest(Delta::from_millis(rest));
+        self.control.set_busy();
+        match task {
+            Task::Queue => {
+                if self.dirt.take_queue(&machine, self) {
+                    self.pass(memory, Attempt::Changed, Reason::GivenBack);
+                }
+            }
+            Task::Check(reason) => {
+                memory.runner.check(self);
+                self.dirt.take_unproven(&machine, machine.board().lost);
+                if !machine.changed().empty() {
+                    self.pass(memory, Attempt::Changed, reason);
+                }
+            }
         }
     }
 
@@ -125,7 +181,10 @@ impl Engine {
     fn survey(&self, memory: &mut Memory) {
         let new = Machine::survey(Some(&self.machine()), self.span, self.settings.policy())
             .and_then(|machine| Ok(Arc::new(machine, GFP_KERNEL)?))
-            .and_then(|machine| Ok((Runner::new(machine.clone())?, machine)));
+            .and_then(|machine| {
+                self.dirt.cover(&machine)?;
+                Ok((Runner::new(machine.clone())?, machine))
+            });
         match new {
             Ok((runner, machine)) => {
                 self.set_machine(machine);

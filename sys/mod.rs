@@ -18,4 +18,6 @@ pub(crate) mod kthread;
 pub(crate) mod memory;
 pub(crate) mod msr;
 pub(crate) mod physmem;
+pub(crate) mod probe;
 mod shim;
+pub(crate) mod trace;

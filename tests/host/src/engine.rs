@@ -6,6 +6,10 @@
 pub(crate) mod bitmap;
 #[path = "../../../engine/census.rs"]
 pub(crate) mod census;
+#[path = "../../../engine/check.rs"]
+pub(crate) mod check;
+#[path = "../../../engine/extent.rs"]
+pub(crate) mod extent;
 #[path = "../../../engine/pass.rs"]
 pub(crate) mod pass;
 #[path = "../../../engine/plan.rs"]
@@ -14,5 +18,11 @@ pub(crate) mod plan;
 pub(crate) mod ranges;
 #[path = "../../../engine/region.rs"]
 pub(crate) mod region;
+#[path = "../../../engine/stats.rs"]
+pub(crate) mod stats;
+#[path = "../../../engine/tracker.rs"]
+pub(crate) mod tracker;
+#[path = "../../../engine/trigger.rs"]
+pub(crate) mod trigger;
 #[path = "../../../engine/window.rs"]
 pub(crate) mod window;

@@ -17,9 +17,13 @@ mod bitmap;
 #[cfg(test)]
 mod census;
 #[cfg(test)]
+mod check;
+#[cfg(test)]
 mod cpuid;
 #[cfg(test)]
 mod entry;
+#[cfg(test)]
+mod extent;
 #[cfg(test)]
 mod geometry;
 #[cfg(test)]
@@ -36,6 +40,10 @@ mod purity;
 mod ranges;
 #[cfg(test)]
 mod region;
+#[cfg(test)]
+mod tracker;
+#[cfg(test)]
+mod trigger;
 #[cfg(test)]
 mod window;
 #[cfg(test)]

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What passes did since the module was loaded.
+
+/// Why there was a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// RMPOPT was switched on, or SNP has come on.
+    Start,
+    /// Somebody wrote `action`.
+    Request,
+    /// Somebody wrote `optimise`.
+    Range,
+    /// Regions may have lost their last assigned page.
+    GivenBack,
+    /// The slow full check.
+    Check,
+    /// The interval without probes.
+    Poll,
+    /// CPUs or memory came or went, or a setting changed.
+    Host,
+}
+
+impl Reason {
+    /// All reasons, by their code in tracepoints.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Start,
+        Self::Request,
+        Self::Range,
+        Self::GivenBack,
+        Self::Check,
+        Self::Poll,
+        Self::Host,
+    ];
+
+    /// The name in files, and in `sys/trace.h`.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Request => "request",
+            Self::Range => "range",
+            Self::GivenBack => "given-back",
+            Self::Check => "check",
+            Self::Poll => "poll",
+            Self::Host => "host",
+        }
+    }
+
+    /// The code in tracepoints.
+    pub(crate) const fn code(self) -> u32 {
+        match self {
+            Self::Start => 0,
+            Self::Request => 1,
+            Self::Range => 2,
+            Self::GivenBack => 3,
+            Self::Check => 4,
+            Self::Poll => 5,
+            Self::Host => 6,
+        }
+    }
+}
+
+/// Milliseconds, counted by powers of two.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Histogram {
+    counts: [u64; Self::BUCKETS],
+}
+
+impl Histogram {
+    /// Below 1 ms, below 2, below 4, ...; the last one holds all that is longer.
+    pub(crate) const BUCKETS: usize = 22;
+
+    /// Adds a duration.
+    pub(crate) fn add(&mut self, ms: u64) {
+        let bucket = (u64::BITS.saturating_sub(ms.leading_zeros()) as usize).min(Self::BUCKETS - 1);
+        if let Some(count) = self.counts.get_mut(bucket) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// The counts, each with the duration that its bucket stays below; `None` for the last one.
+    pub(crate) fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> + '_ {
+        let last = Self::BUCKETS - 1;
+        let below = move |i| (i < last).then(|| 1u64 << i);
+        self.counts
+            .iter()
+            .enumerate()
+            .map(move |(i, n)| (below(i), *n))
+    }
+}
+
+/// What one pass did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Outcome {
+    /// Regions that were attempted.
+    pub(crate) attempted: u32,
+    /// Regions that every core which takes part has optimised since.
+    pub(crate) won: u32,
+    /// Regions that held assigned pages.
+    pub(crate) held: u32,
+    /// Regions that a core could not optimise after a leader had.
+    pub(crate) lost: u32,
+    /// Cores that executed RMPOPT.
+    pub(crate) cores: u32,
+    /// RMPOPT, on all cores.
+    pub(crate) instructions: u64,
+    /// Nanoseconds in which leaders were at work.
+    pub(crate) leaders_ns: u64,
+    /// Nanoseconds in which followers were at work.
+    pub(crate) followers_ns: u64,
+}
+
+impl Outcome {
+    /// Adds the RMPOPT that one core has executed.
+    pub(crate) fn add_core(&mut self, instructions: u32) {
+        self.cores = self.cores.saturating_add(u32::from(instructions != 0));
+        self.instructions = self.instructions.saturating_add(instructions.into());
+    }
+
+    /// Attempts of leaders: each may have had to read the RMP.
+    pub(crate) fn scans(&self) -> u32 {
+        self.won.saturating_add(self.held).saturating_add(self.lost)
+    }
+}
+
+/// Sums over all passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Stats {
+    passes: [u64; Reason::ALL.len()],
+    /// Regions attempted.
+    pub(crate) attempted: u64,
+    /// Regions won.
+    pub(crate) won: u64,
+    /// Regions that held assigned pages.
+    pub(crate) held: u64,
+    /// Regions lost while a pass was under way.
+    pub(crate) lost: u64,
+    /// Attempts of leaders.
+    pub(crate) scans: u64,
+    /// RMPOPT on all cores.
+    pub(crate) instructions: u64,
+    /// Nanoseconds in which leaders were at work.
+    pub(crate) leaders_ns: u64,
+    /// Nanoseconds in which followers were at work.
+    pub(crate) followers_ns: u64,
+    /// From the last conversion of a region to the end of the pass that won it.
+    pub(crate) delays: Histogram,
+    /// Counts that did not agree with what the processor said.
+    pub(crate) corrections: u64,
+    /// Regions that a check found lost although no probe had told.
+    pub(crate) unseen: u64,
+    /// Regions counted page by page.
+    pub(crate) censuses: u64,
+    /// Checks, with or without probes.
+    pub(crate) checks: u64,
+}
+
+impl Stats {
+    /// A pass has ended.
+    pub(crate) fn add(&mut self, reason: Reason, outcome: &Outcome) {
+        if let Some(passes) = self.passes.get_mut(reason.code() as usize) {
+            *passes = passes.saturating_add(1);
+        }
+        let sums = [
+            (&mut self.attempted, u64::from(outcome.attempted)),
+            (&mut self.won, u64::from(outcome.won)),
+            (&mut self.held, u64::from(outcome.held)),
+            (&mut self.lost, u64::from(outcome.lost)),
+            (&mut self.scans, u64::from(outcome.scans())),
+            (&mut self.instructions, outcome.instructions),
+            (&mut self.leaders_ns, outcome.leaders_ns),
+            (&mut self.followers_ns, outcome.followers_ns),
+        ];
+        for (sum, more) in sums {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
+    /// The number of passes for a reason.
+    pub(crate) fn passes(&self, reason: Reason) -> u64 {
+        self.passes
+            .get(reason.code() as usize)
+            .copied()
+            .unwrap_or(0)
+    }
+}
