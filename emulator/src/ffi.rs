@@ -254,9 +254,17 @@ impl Guest for Here {
             self.global.read_score(SKIPPED, vcpu),
         )
     }
+
+    fn memory(&self) -> &dyn Memory {
+        self
+    }
 }
 
 impl Cpu for Here {
+    fn guest(&self) -> &dyn Guest {
+        self
+    }
+
     fn vcpu(&self) -> u64 {
         u64::from(self.vcpu)
     }

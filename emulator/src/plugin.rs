@@ -33,6 +33,8 @@ const PORT_ECX: u32 = 0x5453_4554;
 
 /// The vCPU that has reached an instruction, and the guest's memory.
 pub trait Cpu: Guest {
+    /// The guest that it belongs to.
+    fn guest(&self) -> &dyn Guest;
     /// Its number.
     fn vcpu(&self) -> u64;
     /// A general register.
@@ -112,7 +114,7 @@ impl Plugin {
             Instruction::Rmpupdate => rmpupdate(session, next, cpu),
             Instruction::Psmash => {
                 let pa = cpu.register(RAX);
-                let outcome = lock(session).machine.psmash(cpu, pa)?;
+                let outcome = lock(session).machine.psmash(cpu.memory(), pa)?;
                 Ok(finish(outcome, next, cpu))
             }
             Instruction::Rmpopt => self.rmpopt(session, pc.wrapping_add(instruction.length()), cpu),
@@ -159,9 +161,9 @@ impl Plugin {
         let options = &self.options;
         let mut layout = options.layout;
         if layout.cover == 0 {
-            layout.cover = boot::gib_with_ram(cpu);
+            layout.cover = boot::gib_with_ram(cpu.memory());
         }
-        if options.kind.snp() && !boot::announce_iommu_snp(cpu) {
+        if options.kind.snp() && !boot::announce_iommu_snp(cpu.memory()) {
             return Err("there is no ACPI table IVRS: QEMU needs -device amd-iommu".into());
         }
         let config = Config {
@@ -173,7 +175,7 @@ impl Plugin {
             firmware: options.firmware.clone(),
             snp: options.snp,
         };
-        let machine = Machine::new(config, options.switches, cpu)?;
+        let machine = Machine::new(config, options.switches, cpu.memory())?;
         Ok(Session::new(machine, options.report.clone()))
     }
 
@@ -211,7 +213,7 @@ impl Plugin {
     fn wrmsr(&self, session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Next {
         let msr = low(cpu.register(RCX));
         let value = u64::from(low(cpu.register(RAX))) | cpu.register(RDX) << 32;
-        let access = lock(session).machine.wrmsr(cpu, cpu.vcpu(), msr, value);
+        let access = lock(session).machine.wrmsr(cpu.memory(), cpu.vcpu(), msr, value);
         self.access(access, next, cpu)
     }
 
@@ -307,7 +309,7 @@ fn rmpupdate(session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Result<Next
             "RMPUPDATE from {place:#x}, which is not mapped"
         )));
     }
-    let outcome = lock(session).machine.rmpupdate(cpu, pa, &operand)?;
+    let outcome = lock(session).machine.rmpupdate(cpu.memory(), pa, &operand)?;
     Ok(finish(outcome, next, cpu))
 }
 

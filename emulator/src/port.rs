@@ -22,7 +22,7 @@ type Reply = Result<String, String>;
 pub fn serve(session: &mut Session, cpu: &dyn Cpu) -> Result<(), Fatal> {
     let request = read_text(cpu, cpu.register(RBX));
     let mut reply = match request {
-        Some(text) => answer(session, cpu, &text)?,
+        Some(text) => answer(session, cpu.guest(), &text)?,
         None => Err("the request cannot be read".into()),
     };
     let (buffer, size) = (cpu.register(RSI), cpu.register(RDI));
@@ -127,7 +127,7 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
         ["entry", pa] => number(pa).map(|pa| show(&machine.entry(pa))),
         ["set-entry", pa, fields @ ..] => match number(pa).and_then(|pa| entry(pa, fields)) {
             Ok((pa, entry)) => {
-                machine.set_entry(guest, pa, entry)?;
+                machine.set_entry(guest.memory(), pa, entry)?;
                 done()
             }
             Err(e) => Err(e),
@@ -146,7 +146,7 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
         }),
         ["snp", how] => match *how {
             "on" => {
-                machine.snp_on(guest);
+                machine.snp_on(guest.memory());
                 done()
             }
             "off" => {
@@ -178,7 +178,7 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             done()
         }),
         ["rst", "restore"] => {
-            machine.write_segment_table(guest);
+            machine.write_segment_table(guest.memory());
             done()
         }
         ["rst", index, value] => match (number(index), number(value)) {

@@ -13,6 +13,8 @@ pub trait Guest: Memory {
     fn instructions(&self, vcpu: u64) -> u64;
     /// Stores of a vCPU that were checked and skipped.
     fn stores(&self, vcpu: u64) -> (u64, u64);
+    /// Its memory.
+    fn memory(&self) -> &dyn Memory;
 }
 
 /// One run.
