@@ -10,6 +10,7 @@ use crate::{
             Reporter, //
         },
         pass::{
+            Answer,
             Hands,
             Stop, //
         },
@@ -32,7 +33,7 @@ struct Core {
 }
 
 impl Hands for Core {
-    fn attempt(&self, _: usize) -> Result<bool, Stop> {
+    fn attempt(&self, _: usize) -> Result<Answer, Stop> {
         panic!("a check never attempts anything")
     }
 
