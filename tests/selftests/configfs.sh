@@ -26,7 +26,9 @@ poll 60 idle || bail "the first pass does not end"
 had=$(optimised)
 at_least "regions that are optimised" "$had" 1
 
-is "the files are these" "$(ls $CONFIG | tr '\n' ' ')" "action description enabled "
+for file in enabled action description; do
+	is "$file: mode" "$(stat -c %a:%u:%g $CONFIG/$file)" 660:0:0
+done
 is "enabled reads 1" "$(cat $CONFIG/enabled)" 1
 is "action reads idle" "$(cat $CONFIG/action)" idle
 is "description is one line" "$(wc -l <$CONFIG/description)" 1

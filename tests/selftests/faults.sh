@@ -54,7 +54,8 @@ for core in 1 0; do
 		is "core $core, $fault: all others have all regions" \
 			"$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" "$(cpus_but $core)"
 		is "core $core, $fault: of all regions" "$(table | grep -vc ' none$')" "$free"
-		tables_agree "core $core, $fault: the table is what the cores have"
+		# Nobody can ask a core whose RMPOPT is #UD what it has.
+		[ $fault = ud ] || tables_agree "core $core, $fault: the table is what the cores have"
 		ok "core $core, $fault: another attempt" pass
 		is "core $core, $fault: no second warning" "$(log_count)" 1
 

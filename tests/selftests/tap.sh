@@ -176,9 +176,11 @@ log_since()
 }
 
 # Lines of the module since the mark; log_lines 'PATTERN' for those that match.
+# That it taints the kernel is what the kernel says in its name.
 log_lines()
 {
-	log_since | sed -n 's/^\(<[0-9]*>\)\{0,1\}\(\[[^]]*\] \)\{0,1\}\(rmpopt: .*\)/\3/p' | grep -e "${1:-.}"
+	log_since | sed -n 's/^\(\[[^]]*\] \)\{0,1\}\(rmpopt: .*\)/\2/p' |
+		grep -v 'taints\{0,1\} kernel\|tainting kernel' | grep -e "${1:-.}"
 }
 
 log_count()
