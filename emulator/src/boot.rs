@@ -78,7 +78,7 @@ fn find_ivrs(memory: &dyn Memory) -> Option<(u64, Vec<u8>)> {
     let revision = *area.get(root + 15)?;
     let rsdt = u64::from(word(&area, root + 16)?);
     let xsdt = if revision >= 2 {
-        u64::from(word(&area, root + 24)?) | u64::from(word(&area, root + 28)?) << 32
+        u64::from(word(&area, root + 24)?) | (u64::from(word(&area, root + 28)?) << 32)
     } else {
         0
     };
@@ -87,7 +87,7 @@ fn find_ivrs(memory: &dyn Memory) -> Option<(u64, Vec<u8>)> {
     list.get(HEADER..)?.chunks_exact(step).find_map(|pointer| {
         let low = u64::from(word(pointer, 0)?);
         let high = u64::from(word(pointer, 4).unwrap_or(0));
-        let address = low | high << 32;
+        let address = low | (high << 32);
         let found = table(memory, address)?;
         found.starts_with(b"IVRS").then_some((address, found))
     })

@@ -103,7 +103,7 @@ impl Consumer {
             }
             [rex @ 0x40..=0x4f, 0x0f, op @ (0x92 | 0x93), modrm @ 0xc0..=0xff, ..] => {
                 Some(Self::Set {
-                    register: usize::from(modrm & 7 | (rex & 1) << 3),
+                    register: usize::from((modrm & 7) | ((rex & 1) << 3)),
                     shift: 0,
                     negated: op == 0x93,
                     length: 4,

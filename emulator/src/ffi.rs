@@ -460,8 +460,11 @@ extern "C" fn on_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
     }
     // SAFETY: as above.
     let pa = unsafe { qemu_plugin_hwaddr_phys_addr(hwaddr) };
-    let skipped = global.plugin.skips_check(u64::from(vcpu), pa);
-    global.add_score(if skipped { SKIPPED } else { CHECKED }, vcpu);
+    match global.plugin.skips_check(u64::from(vcpu), pa) {
+        Some(true) => global.add_score(SKIPPED, vcpu),
+        Some(false) => global.add_score(CHECKED, vcpu),
+        None => (),
+    }
 }
 
 extern "C" fn on_exception(vcpu: c_uint, _kind: c_int, _from: u64, _to: u64, _data: *mut c_void) {

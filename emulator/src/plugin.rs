@@ -136,12 +136,11 @@ impl Plugin {
         }
     }
 
-    /// A store to `pa` needs no check.
-    pub fn skips_check(&self, vcpu: u64, pa: u64) -> bool {
+    /// A store to `pa` needs no check. `None` if there are no checks.
+    pub fn skips_check(&self, vcpu: u64, pa: u64) -> Option<bool> {
         let region = crate::model::addr::Region::of(pa);
-        self.session
-            .get()
-            .is_some_and(|session| lock(session).machine.skips_checks(vcpu, region))
+        let session = self.session.get()?;
+        lock(session).machine.skips_check(vcpu, region)
     }
 
     /// The run; it begins when the kernel first asks for anything, because then the firmware is done.
@@ -212,8 +211,10 @@ impl Plugin {
 
     fn wrmsr(&self, session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Next {
         let msr = low(cpu.register(RCX));
-        let value = u64::from(low(cpu.register(RAX))) | cpu.register(RDX) << 32;
-        let access = lock(session).machine.wrmsr(cpu.memory(), cpu.vcpu(), msr, value);
+        let value = u64::from(low(cpu.register(RAX))) | (cpu.register(RDX) << 32);
+        let access = lock(session)
+            .machine
+            .wrmsr(cpu.memory(), cpu.vcpu(), msr, value);
         self.access(access, next, cpu)
     }
 
@@ -309,7 +310,9 @@ fn rmpupdate(session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Result<Next
             "RMPUPDATE from {place:#x}, which is not mapped"
         )));
     }
-    let outcome = lock(session).machine.rmpupdate(cpu.memory(), pa, &operand)?;
+    let outcome = lock(session)
+        .machine
+        .rmpupdate(cpu.memory(), pa, &operand)?;
     Ok(finish(outcome, next, cpu))
 }
 
@@ -336,7 +339,7 @@ fn consume(carry: bool, pc: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
             length,
         } => {
             let others = cpu.register(register) & !(0xff << shift);
-            cpu.set_register(register, others | u64::from(carry != negated) << shift);
+            cpu.set_register(register, others | (u64::from(carry != negated) << shift));
             pc.wrapping_add(length)
         }
         Consumer::Jump {

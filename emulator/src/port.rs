@@ -107,9 +107,10 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             machine.forget();
             done()
         }
-        ["table", "all"] => Ok((0..machine.cores())
-            .filter_map(|core| Some(format!("{core}: {}\n", list(&machine.table(core)?.1))))
-            .collect()),
+        ["table", "all"] => {
+            let tables = (0..machine.cores()).filter_map(|core| Some((core, machine.table(core)?)));
+            lines(tables.map(|(core, (_, regions))| format!("{core}: {}", list(&regions))))
+        }
         ["table", core] => number(core).and_then(|core| match machine.table(core) {
             Some((_, regions)) => Ok(list(&regions)),
             None => Err(format!("there is no core {core}")),
@@ -137,12 +138,10 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             (Ok(core), Ok(_)) => Err(format!("there is no core {core}")),
             (Err(e), _) | (_, Err(e)) => Err(e),
         },
-        ["entries", gib] => number(gib).map(|gib| {
-            machine
-                .entries()
-                .filter(|(pa, _)| Region::of(*pa) == Region(gib))
-                .map(|(pa, entry)| format!("{pa:#x} {}\n", show(&entry)))
-                .collect()
+        ["entries", gib] => number(gib).and_then(|gib| {
+            let all = machine.entries();
+            let here = all.filter(|(pa, _)| Region::of(*pa) == Region(gib));
+            lines(here.map(|(pa, entry)| format!("{pa:#x} {}", show(&entry))))
         }),
         ["snp", how] => match *how {
             "on" => {
@@ -205,6 +204,10 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
 
 fn done() -> Reply {
     Ok(String::new())
+}
+
+fn lines(each: impl Iterator<Item = String>) -> Reply {
+    Ok(each.collect::<Vec<_>>().join("\n"))
 }
 
 fn msr_number(msr: u64) -> Result<u32, String> {

@@ -60,7 +60,7 @@ pub fn leaf(kind: Kind, limits: Limits, leaf: u32, qemu_max: u32) -> Option<Leaf
             let min = SEGMENT_MIN.min(limits.shift);
             let hard = if limits.many { 0 } else { HARD_LIMIT };
             let rmpopt = if kind.rmpopt() { RMPOPT } else { 0 };
-            Some([min | SEGMENT_MAX << 6, CACHED_SEGMENTS | hard, 0, rmpopt])
+            Some([min | (SEGMENT_MAX << 6), CACHED_SEGMENTS | hard, 0, rmpopt])
         }
         // Above its own highest leaf QEMU returns another leaf's values.
         0x8000_0022..=LAST if kind.segmented() => Some([0; 4]),

@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(high, 0);
         assert_eq!(low & 7, 0b011);
         assert_eq!(low & 0x0007_ffff_ffff_f000, 0x1234_5660_0000);
-        assert_eq!(low >> 51 & 0x3ff, 0x155);
+        assert_eq!((low >> 51) & 0x3ff, 0x155);
         assert_eq!(low >> 61, 0b11);
         assert_eq!(Entry::firmware(Size::Page).raw(), [0b101, 0]);
         assert_eq!(Entry::default().raw(), [0, 0]);

@@ -125,7 +125,7 @@ impl Layout {
         Ok(Self {
             base,
             end: 0,
-            config: 1 | u64::from(shift) << 8,
+            config: 1 | (u64::from(shift) << 8),
             shift,
             segments,
             in_ram,
@@ -206,7 +206,7 @@ mod tests {
     fn a_small_segmented_rmp_lies_in_ram() {
         let layout = Layout::new(REQUEST).unwrap();
         assert!(layout.in_ram);
-        assert_eq!(layout.config, 1 | 36 << 8);
+        assert_eq!(layout.config, 1 | (36 << 8));
         assert_eq!(layout.end, 0);
         assert_eq!(layout.base % (1 << 20), 0);
         let table = layout.segment_table().unwrap();

@@ -239,11 +239,10 @@ impl Machine {
             .collect()
     }
 
-    /// A vCPU's core has a region optimised.
-    pub fn skips_checks(&self, vcpu: u64, region: Region) -> bool {
-        self.tables
-            .get(index(self.core_of(vcpu)))
-            .is_some_and(|table| table.optimised(region))
+    /// A vCPU's core skips the check of a store. `None` while SNP is off and nothing is checked.
+    pub fn skips_check(&self, vcpu: u64, region: Region) -> Option<bool> {
+        let table = self.tables.get(index(self.core_of(vcpu)))?;
+        self.snp.then(|| table.optimised(region))
     }
 
     /// Assigned pages of a region.

@@ -67,8 +67,11 @@ fn syscfg_is_locked_once_snp_is_on() {
     assert_eq!(machine.rdmsr(1, SYSCFG), before);
     machine.snp_off();
     assert_eq!(machine.rdmsr(1, SYSCFG), MsrAccess::Done(1 << 23));
-    machine.wrmsr(&ram, 1, SYSCFG, 1 << 19 | 1 << 23);
-    assert_eq!(machine.rdmsr(1, SYSCFG), MsrAccess::Done(1 << 19 | 1 << 23));
+    machine.wrmsr(&ram, 1, SYSCFG, (1 << 19) | (1 << 23));
+    assert_eq!(
+        machine.rdmsr(1, SYSCFG),
+        MsrAccess::Done((1 << 19) | (1 << 23))
+    );
     assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Done(1 << 23));
     machine.wrmsr(&ram, 1, SYSCFG, 1 << 24);
     assert!(machine.snp());

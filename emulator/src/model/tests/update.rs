@@ -139,18 +139,18 @@ fn the_rmp_in_memory_follows() {
         };
         assert_eq!(entry(0x7000_0000), 0b111);
         update(&mut m, &ram, FREE, guest(5, Size::Huge, HUGE));
-        assert_eq!(entry(FREE), 0b11 | HUGE | 5 << 51);
+        assert_eq!(entry(FREE), 0b11 | HUGE | (5 << 51));
         assert_eq!(entry(FREE + PAGE), 0);
         m.psmash(&ram, FREE).unwrap();
-        assert_eq!(entry(FREE), 0b01 | HUGE | 5 << 51);
-        assert_eq!(entry(FREE + PAGE), 0b01 | (HUGE + PAGE) | 5 << 51);
+        assert_eq!(entry(FREE), 0b01 | HUGE | (5 << 51));
+        assert_eq!(entry(FREE + PAGE), 0b01 | (HUGE + PAGE) | (5 << 51));
         for page in 0..512 {
             update(&mut m, &ram, FREE + page * PAGE, shared(Size::Page));
         }
         assert_eq!(entry(FREE + PAGE), 0);
         m.switches().set("sub_pages", "copy").unwrap().unwrap();
         update(&mut m, &ram, FREE, guest(5, Size::Huge, HUGE));
-        assert_eq!(entry(FREE + PAGE), 0b11 | (HUGE + PAGE) | 5 << 51);
+        assert_eq!(entry(FREE + PAGE), 0b11 | (HUGE + PAGE) | (5 << 51));
         m.snp_on(&ram);
         assert_eq!(entry(FREE), 0);
         assert_eq!(entry(0x7000_0000), 0b111);
