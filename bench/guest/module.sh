@@ -56,3 +56,68 @@ ended() {
 		bench-step "$name" "$@" write $CONTROL/action 1 regions "$regions" idle $CONTROL/action
 	fi
 }
+
+# A cold pass again, with each function-call interrupt traced: /proc/interrupts
+# cannot tell the module's from all others. Those are the module's that are sent
+# with it on the stack, and the end of its work, which is a tail call. "work" is
+# by core, "wake" are those that wake its thread, "broadcast" those to several
+# CPUs at once.
+TRACE=/sys/kernel/tracing
+
+traced() {
+	echo 1 >$TRACE/options/sym-offset
+	echo 1024 >$TRACE/buffer_size_kb
+	for event in ipi_send_cpu ipi_send_cpumask; do
+		echo stacktrace >$TRACE/events/ipi/$event/trigger
+		echo 1 >$TRACE/events/ipi/$event/enable
+	done
+	echo >$TRACE/trace
+	cold traced
+	echo 0 >$TRACE/tracing_on
+	awk -v threads="$THREADS" -v cores="$CORES" '
+		function settle() {
+			if (!counts || !(ours || end))
+				return
+			if (several)
+				broadcast++
+			else if (wakes || end)
+				wake++
+			else
+				work[int(cpu / threads)]++
+		}
+		/: ipi_send_/ {
+			settle()
+			ours = end = wakes = nested = completed = several = 0
+			counts = /callback=generic_smp_call_function_single/ || /ipi_send_cpumask/
+			if (match($0, /cpu=[0-9]+/))
+				cpu = substr($0, RSTART + 4, RLENGTH - 4)
+			else
+				several = 1
+			next
+		}
+		/^ => / {
+			# What an interrupt does on the way is not ours.
+			if (/asm_sysvec_/)
+				nested = 1
+			if (nested)
+				next
+			if (completed && /process_one_work/)
+				end = 1
+			completed = /complete_all/
+			if (/\[rmpopt\]/)
+				ours = 1
+			if (/complete_all|__wake_up/)
+				wakes = 1
+		}
+		END {
+			settle()
+			printf "work"
+			for (core = 0; core < cores; core++)
+				printf " %d", work[core]
+			printf "\nwake %d\nbroadcast %d\n", wake, broadcast
+		}' $TRACE/trace
+	for event in ipi_send_cpu ipi_send_cpumask; do
+		echo 0 >$TRACE/events/ipi/$event/enable
+		echo '!stacktrace' >$TRACE/events/ipi/$event/trigger
+	done
+}

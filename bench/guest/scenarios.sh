@@ -15,10 +15,6 @@ regions=$(sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) : System RAM$/\1 \2/p' /proc/io
 		done
 	done | sort -n | uniq)
 
-# Guests live in the DIMMs: the other regions are the kernel's own.
-kernel_end=$(echo "$regions" | awk -v dimms="$DIMMS" '{ r[NR] = $1 } END { print r[NR - dimms] }')
-homes=$(echo "$regions" | awk -v from="$kernel_end" '$1 > from')
-
 list() {
 	# shellcheck disable=SC2086 # one word each
 	echo $1 | tr ' ' ','
@@ -47,8 +43,32 @@ conversions() {
 }
 
 insmod /rmpopt/modules/snp_guest.ko || exit
-first=$(echo "$homes" | head -n 1)
-eight=$(echo "$homes" | head -n 8)
+# Regions with pages of the firmware: never free.
+firmware=
+# Guests live where there is room for them: some regions are full of what the
+# kernel itself has.
+homes=
+for region in $(echo "$regions" | sort -n -r); do
+	case $(emu assigned "$region") in
+	"0 "*) ;;
+	*)
+		firmware="$firmware $region"
+		continue ;;
+	esac
+	if echo "assign $region 2m 4 5" >$GUEST; then
+		homes="$homes $region"
+	fi 2>/dev/null
+done
+guest release all
+# shellcheck disable=SC2086 # a list
+set -- $homes
+echo "homes $*"
+if [ $# -lt 8 ]; then
+	echo "scenarios: room for a guest in $# regions only" >&2
+	exit 1
+fi
+first=$1
+eight="$1 $2 $3 $4 $5 $6 $7 $8"
 
 [ $algorithm = published ] || conversions conversions_without
 
@@ -56,20 +76,16 @@ load
 about
 echo "host cpus=$CPUS cores=$CORES threads=$THREADS nodes=$NODES"
 echo "regions $(list "$regions")"
-echo "firmware $(for region in $regions; do
-	case $(emu assigned "$region") in
-	"0 "*) ;;
-	*) echo "$region" ;;
-	esac
-done | tr '\n' ' ')"
+echo "firmware $firmware"
 emu version | sed 's/^/emulator /'
 echo "kernel $(uname -r)"
 
 idle
-# Five samples: interrupts of the rest of the system come now and then.
-for sample in cold cold.2 cold.3 cold.4 cold.5; do
+# Some samples: interrupts of the rest of the system come now and then.
+for sample in cold cold.2 cold.3; do
 	cold $sample
 done
+traced
 asked unchanged
 
 ends='assigned=1 size=4k asid=9'

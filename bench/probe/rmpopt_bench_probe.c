@@ -6,7 +6,8 @@
 #include <linux/fprobe.h>
 #include <linux/module.h>
 
-static const char *const symbols[] = { "rmp_make_private", "rmp_make_shared", "psmash" };
+/* Registering sorts them in place. */
+static const char *symbols[] = { "rmp_make_private", "rmp_make_shared", "psmash" };
 
 static int entry(struct fprobe *fp, unsigned long entry_ip, unsigned long ret_ip,
 		 struct ftrace_regs *regs, void *data)
@@ -27,7 +28,7 @@ static struct fprobe probe = {
 
 static int __init bench_probe_init(void)
 {
-	return register_fprobe_syms(&probe, (const char **)symbols, ARRAY_SIZE(symbols));
+	return register_fprobe_syms(&probe, symbols, ARRAY_SIZE(symbols));
 }
 
 static void __exit bench_probe_exit(void)

@@ -81,11 +81,14 @@ pub fn host(pair: &Pair<'_>) -> Result<Vec<Check>, String> {
         cold.rmpopt(),
         cold.scans + (cores - 1) * host.free(),
     );
+    let traced = pair.module.traced.as_ref();
+    let traced = traced.ok_or("module: interrupts were not traced")?;
     add(
-        "cold: function-call interrupts, worst core",
-        worst(&cold.net(idle).function_calls),
+        "cold: function-call interrupts with work, worst core",
+        worst(&traced.work),
         2,
     );
+    add("cold: those to several CPUs at once", traced.broadcast, 0);
     if regions >= cores {
         add(
             "cold: cores in one region at once",
@@ -163,7 +166,7 @@ pub fn formulas(pair: &Pair<'_>) -> Result<Vec<Check>, String> {
     let idle = step(pair.published, "idle")?;
     checks.push(Check {
         on: pair.shape(),
-        what: "published: formula's interrupts of a core - counted",
+        what: "published: interrupts of a core, formula, at most counted",
         found: float(counts.interrupts),
         limit: float(worst(&theirs.net(idle).function_calls)),
     });

@@ -2,7 +2,7 @@
 
 //! Makes a [`Run`] of what the guest printed and the emulator counted.
 
-use crate::run::{Algorithm, CoreRmpopt, Host, Run, Step};
+use crate::run::{Algorithm, CoreRmpopt, Host, Run, Step, Traced};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -122,11 +122,24 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
         emulator: fact("emulator")?.into(),
         host,
         delay_ms: match facts.get("delay_ms") {
-            Some(ms) => Some(ms.parse().map_err(|_| format!("delay_ms {ms}"))?),
+            Some(ms) => Some(single(ms, "delay_ms")?),
+            None => None,
+        },
+        traced: match facts.get("work") {
+            Some(work) => Some(Traced {
+                work: numbers(work, "work")?,
+                wake: single(fact("wake")?, "wake")?,
+                broadcast: single(fact("broadcast")?, "broadcast")?,
+            }),
             None => None,
         },
         steps,
     })
+}
+
+fn single(text: &str, what: &str) -> Result<u64, String> {
+    let number = text.trim().parse();
+    number.map_err(|_| format!("{text:?} is not a number: {what}"))
 }
 
 fn step(said: Said, counters: &Counters, threads: usize) -> Step {
@@ -177,6 +190,7 @@ fn numbers(text: &str, line: &str) -> Result<Vec<u64>, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -187,6 +201,9 @@ mod tests {
         firmware 1 \r\n\
         emulator rmpopt-emulator 0.1.0 zen6\r\n\
         kernel 7.3.4+deb13-amd64\r\n\
+        work 2 1\r\n\
+        wake 2\r\n\
+        broadcast 0\r\n\
         step cold us=2000 optimised_us=0 polls=3\r\n\
         cal cold 1 0 2 1\r\n\
         res cold 5 6 7 8\r\n\
@@ -220,17 +237,15 @@ mod tests {
         assert_eq!(cold.instructions, [110, 220]);
         assert_eq!((cold.verify, cold.scans), (9, 5));
         assert_eq!(run.steps.len(), 1);
+        assert_eq!(run.traced.unwrap().work, [2, 1]);
     }
 
     #[test]
     fn what_is_missing_is_said() {
         let without = |part: &str| {
-            let output: String = OUTPUT
-                .lines()
-                .filter(|line| !line.starts_with(part))
-                .map(|line| format!("{line}\n"))
-                .collect();
-            collect(&output, &report()).unwrap_err()
+            let lines = OUTPUT.lines().filter(|line| !line.starts_with(part));
+            let output: Vec<&str> = lines.collect();
+            collect(&output.join("\n"), &report()).unwrap_err()
         };
         assert!(without("done").contains("end"));
         assert!(without("host").contains("host"));

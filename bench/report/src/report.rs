@@ -218,6 +218,16 @@ fn counted(out: &mut String, pairs: &[Pair<'_>]) -> Result<(), String> {
             }
         }
         let _ = write!(out, "{table}");
+        if let Some(traced) = &pair.module.traced {
+            let _ = writeln!(
+                out,
+                "Of the module's cold pass, traced by their stacks: {} function-call interrupts bring work ({} to the \
+                 worst core), {} wake its thread.",
+                total(&traced.work),
+                worst(&traced.work),
+                traced.wake
+            );
+        }
         let guest = check::step(pair.module, "guest_of_8_gib")?;
         match pair.module.delay_ms {
             Some(delay) => {

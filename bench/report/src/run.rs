@@ -179,6 +179,17 @@ pub struct Net {
     pub instructions: Vec<u64>,
 }
 
+/// Function-call interrupts that the module sends in a cold pass.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traced {
+    /// Those that bring work to a core, by core.
+    pub work: Vec<u64>,
+    /// Those that wake its thread, in all.
+    pub wake: u64,
+    /// Those to several CPUs at once.
+    pub broadcast: u64,
+}
+
 /// One boot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Run {
@@ -192,6 +203,8 @@ pub struct Run {
     pub host: Host,
     /// After the last conversion it waits so long. `None`: it does nothing by itself.
     pub delay_ms: Option<u64>,
+    /// The module's own function-call interrupts in a cold pass, traced by their stacks.
+    pub traced: Option<Traced>,
     /// The steps by name.
     pub steps: BTreeMap<String, Step>,
 }
