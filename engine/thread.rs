@@ -19,7 +19,10 @@ use super::{
 use crate::{
     sev::probe,
     sys::{
-        cpu::OnCpu,
+        cpu::{
+            self,
+            OnCpu, //
+        },
         kthread::Body, //
     },
 };
@@ -63,6 +66,7 @@ impl Body for Engine {
             runner,
             snp: self.found.syscfg.snp_enabled(),
         };
+        settle_down(&self.machine());
         let mut before = None;
         loop {
             let patience = self.patience(&memory);
@@ -79,6 +83,19 @@ impl Body for Engine {
 
     fn stop(&self) {
         self.control.stop();
+    }
+}
+
+/// Keeps the thread on a CPU that stands for its core, not an isolated one if possible: what it queues
+/// for its own core then takes no interrupt.
+fn settle_down(machine: &Machine) {
+    let standing = || machine.cores.iter().filter(|entry| entry.cpu.is_some());
+    let place = standing().find(|entry| !entry.isolated);
+    if let Some(cpu) = place
+        .or_else(|| standing().next())
+        .and_then(|entry| entry.cpu)
+    {
+        cpu::stay_on(cpu);
     }
 }
 
@@ -187,6 +204,7 @@ impl Engine {
             });
         match new {
             Ok((runner, machine)) => {
+                settle_down(&machine);
                 self.set_machine(machine);
                 memory.runner = runner;
             }

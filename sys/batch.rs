@@ -4,6 +4,7 @@
 
 use super::{
     cpu::{
+        sleep_us,
         Cpu,
         HotplugLock, //
     },
@@ -17,17 +18,14 @@ use kernel::{
     bindings,
     container_of,
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Full,
-            Relaxed, //
-        },
-        Completion, //
+    sync::atomic::{
+        Acquire,
+        Atomic,
+        Relaxed,
+        Release, //
     },
     types::Opaque, //
 };
-use pin_init::stack_pin_init;
 
 /// A workqueue whose work runs on the CPU that it was queued for.
 ///
@@ -67,20 +65,29 @@ impl Drop for Workqueue {
 /// What all work of one run shares. It lives on the stack of [`Batch::run`].
 struct Run<'a> {
     function: &'a (dyn Fn(usize, Cpu) + Sync),
-    /// Work that has not ended yet, and one for the caller.
+    /// Work that has not ended yet.
     left: Atomic<i32>,
-    done: &'a Completion,
 }
 
 impl Run<'_> {
-    /// One part has ended. The last one wakes the caller: one wake-up for the whole run.
-    fn end_one(&self) {
-        let done = self.done;
-        if self.left.fetch_sub(1, Full) == 1 {
-            done.complete_all();
+    /// Waits until all work has ended.
+    ///
+    /// The caller looks again and again, at growing intervals, by a timer of its own CPU. If the last
+    /// work woke it, that would be an interrupt for the caller's core in each run, beside the one that
+    /// brought the core its own work.
+    fn wait(&self) {
+        let mut interval = SHORTEST_WAIT;
+        while self.left.load(Acquire) != 0 {
+            sleep_us(interval);
+            interval = interval.saturating_mul(2).min(LONGEST_WAIT);
         }
     }
 }
+
+/// The first interval at which [`Run::wait`] looks, in microseconds.
+const SHORTEST_WAIT: u64 = 50;
+/// The last one.
+const LONGEST_WAIT: u64 = 10_000;
 
 /// A work item. It never moves: [`Batch`] fixes it in its vector.
 #[repr(C)]
@@ -142,11 +149,9 @@ impl Batch {
         cpus: impl Iterator<Item = Cpu>,
         function: &(dyn Fn(usize, Cpu) + Sync),
     ) -> usize {
-        stack_pin_init!(let done = Completion::new());
         let run = Run {
             function,
-            left: Atomic::new(1),
-            done: &done,
+            left: Atomic::new(0),
         };
         let mut left_out = 0usize;
         let mut used = 0usize;
@@ -171,8 +176,7 @@ impl Batch {
             };
         }
         drop(hotplug);
-        run.end_one();
-        done.wait_for_completion();
+        run.wait();
         for slot in self.slots.iter().take(used) {
             // The work's function may not have returned to the workqueue yet.
             // SAFETY: The work was initialised in `new`.
@@ -196,5 +200,5 @@ unsafe extern "C" fn work(work: *mut bindings::work_struct) {
     if let Some(cpu) = slot.cpu {
         (run.function)(slot.index, cpu);
     }
-    run.end_one();
+    run.left.fetch_sub(1, Release);
 }

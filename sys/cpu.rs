@@ -171,6 +171,20 @@ pub(crate) fn node_distance(from: u32, to: u32) -> u32 {
     u32::try_from(distance).unwrap_or(u32::MAX)
 }
 
+/// Sleeps for so many microseconds, by a timer of this CPU and without counting as load. In thread
+/// context.
+pub(crate) fn sleep_us(time: u64) {
+    let time = usize::try_from(time).unwrap_or(usize::MAX);
+    // SAFETY: In thread context, by the function's contract.
+    unsafe { bindings::usleep_range_state(time, time.saturating_mul(2), bindings::TASK_IDLE) };
+}
+
+/// Keeps the calling kthread on one CPU from now on, as far as that is possible. May sleep.
+pub(crate) fn stay_on(cpu: Cpu) {
+    // SAFETY: Concerns the current task only.
+    unsafe { shim::rmpopt_stay_on(cpu.0) };
+}
+
 /// Whether the kernel itself is prepared to be an SNP host (`CC_ATTR_HOST_SEV_SNP`).
 pub(crate) fn kernel_supports_snp() -> bool {
     // SAFETY: Reads a flag that is fixed after boot.

@@ -85,6 +85,12 @@ u64 rmpopt_section_size(void)
 	return 1ULL << SECTION_SIZE_BITS;
 }
 
+/* Fails where the CPU went offline: then any CPU will do. */
+void rmpopt_stay_on(unsigned int cpu)
+{
+	set_cpus_allowed_ptr(current, cpumask_of(cpu));
+}
+
 int rmpopt_nice(void)
 {
 	return task_nice(current);

@@ -26,6 +26,7 @@ u64 rmpopt_section_size(void);
 bool rmpopt_host_snp(void);
 unsigned int rmpopt_phys_bits(void);
 
+void rmpopt_stay_on(unsigned int cpu);
 int rmpopt_nice(void);
 void rmpopt_set_nice(int nice);
 

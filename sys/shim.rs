@@ -26,6 +26,7 @@ extern "C" {
     pub(super) fn rmpopt_node_distance(from: ffi::c_int, to: ffi::c_int) -> ffi::c_int;
     pub(super) fn rmpopt_pfn_node(pfn: u64) -> ffi::c_int;
     pub(super) fn rmpopt_section_size() -> u64;
+    pub(super) fn rmpopt_stay_on(cpu: ffi::c_uint);
     pub(super) fn rmpopt_nice() -> ffi::c_int;
     pub(super) fn rmpopt_set_nice(nice: ffi::c_int);
     pub(super) fn rmpopt_memory_register(
