@@ -2,133 +2,21 @@
 
 //! QEMU's plugin interface, version 7: the few functions used, and the callbacks. Nothing else here.
 
+mod qemu;
+
 use crate::decode::Instruction;
 use crate::model::addr::{index, number};
 use crate::model::Memory;
 use crate::options::Options;
 use crate::plugin::{is_kernel, Cpu, Next, Plugin, RCX};
 use crate::session::Guest;
+use qemu::*;
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
 use std::sync::OnceLock;
 
 /// The version that these declarations were written for. QEMU reads it before anything else.
 #[no_mangle]
 pub static qemu_plugin_version: c_int = 7;
-
-const CB_RW_REGS_PC: c_int = 3;
-const CB_NO_REGS: c_int = 0;
-const MEM_W: c_int = 2;
-const DISCON_EXCEPTION: c_int = 2;
-const INLINE_ADD: c_int = 0;
-
-#[repr(C)]
-struct Info {
-    target_name: *const c_char,
-    version_min: c_int,
-    version_cur: c_int,
-    system_emulation: bool,
-    smp_vcpus: c_int,
-    max_vcpus: c_int,
-}
-
-#[repr(C)]
-struct ByteArray {
-    data: *mut u8,
-    len: c_uint,
-}
-
-#[repr(C)]
-struct Array {
-    data: *mut c_char,
-    len: c_uint,
-}
-
-#[repr(C)]
-struct RegisterDescriptor {
-    handle: *mut c_void,
-    name: *const c_char,
-    feature: *const c_char,
-    is_readonly: bool,
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct ScoreU64 {
-    score: *mut c_void,
-    offset: usize,
-}
-
-#[repr(C)]
-struct Tb {
-    _opaque: [u8; 0],
-}
-
-#[repr(C)]
-struct Insn {
-    _opaque: [u8; 0],
-}
-
-type VcpuCb = extern "C" fn(c_uint, *mut c_void);
-
-extern "C" {
-    fn qemu_plugin_register_vcpu_init_cb(id: u64, cb: VcpuCb, data: *mut c_void);
-    fn qemu_plugin_register_vcpu_tb_trans_cb(
-        id: u64,
-        cb: extern "C" fn(*mut Tb, *mut c_void),
-        data: *mut c_void,
-    );
-    fn qemu_plugin_register_vcpu_discon_cb(
-        id: u64,
-        kind: c_int,
-        cb: extern "C" fn(c_uint, c_int, u64, u64, *mut c_void),
-        data: *mut c_void,
-    );
-    fn qemu_plugin_register_atexit_cb(id: u64, cb: extern "C" fn(*mut c_void), data: *mut c_void);
-    fn qemu_plugin_register_vcpu_insn_exec_cb(
-        insn: *mut Insn,
-        cb: VcpuCb,
-        flags: c_int,
-        data: *mut c_void,
-    );
-    fn qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
-        insn: *mut Insn,
-        op: c_int,
-        entry: ScoreU64,
-        imm: u64,
-    );
-    fn qemu_plugin_register_vcpu_mem_cb(
-        insn: *mut Insn,
-        cb: extern "C" fn(c_uint, u32, u64, *mut c_void),
-        flags: c_int,
-        rw: c_int,
-        data: *mut c_void,
-    );
-    fn qemu_plugin_tb_n_insns(tb: *const Tb) -> usize;
-    fn qemu_plugin_tb_get_insn(tb: *const Tb, i: usize) -> *mut Insn;
-    fn qemu_plugin_insn_data(insn: *const Insn, dest: *mut u8, len: usize) -> usize;
-    fn qemu_plugin_insn_size(insn: *const Insn) -> usize;
-    fn qemu_plugin_insn_vaddr(insn: *const Insn) -> u64;
-    fn qemu_plugin_get_registers() -> *mut Array;
-    fn qemu_plugin_read_register(handle: *mut c_void, buf: *mut ByteArray) -> bool;
-    fn qemu_plugin_write_register(handle: *mut c_void, buf: *mut ByteArray) -> bool;
-    fn qemu_plugin_set_pc(va: u64) -> !;
-    fn qemu_plugin_read_memory_vaddr(va: u64, buf: *mut ByteArray, len: usize) -> bool;
-    fn qemu_plugin_write_memory_vaddr(va: u64, buf: *mut ByteArray) -> bool;
-    fn qemu_plugin_read_memory_hwaddr(pa: u64, buf: *mut ByteArray, len: usize) -> c_int;
-    fn qemu_plugin_write_memory_hwaddr(pa: u64, buf: *mut ByteArray) -> c_int;
-    fn qemu_plugin_get_hwaddr(info: u32, va: u64) -> *mut c_void;
-    fn qemu_plugin_hwaddr_is_io(hwaddr: *const c_void) -> bool;
-    fn qemu_plugin_hwaddr_phys_addr(hwaddr: *const c_void) -> u64;
-    fn qemu_plugin_scoreboard_new(size: usize) -> *mut c_void;
-    fn qemu_plugin_u64_add(entry: ScoreU64, vcpu: c_uint, n: u64);
-    fn qemu_plugin_u64_get(entry: ScoreU64, vcpu: c_uint) -> u64;
-    fn qemu_plugin_num_vcpus() -> c_int;
-    fn g_byte_array_new() -> *mut ByteArray;
-    fn g_byte_array_append(array: *mut ByteArray, data: *const u8, len: c_uint) -> *mut ByteArray;
-    fn g_byte_array_free(array: *mut ByteArray, segment: c_int) -> *mut u8;
-    fn g_array_free(array: *mut Array, segment: c_int) -> *mut c_char;
-    fn _exit(status: c_int) -> !;
-}
 
 /// Exit status of a run that a violation ended.
 const VIOLATION: c_int = 70;
