@@ -3,6 +3,7 @@
 # What is measured, the same for both algorithms. Runs in the guest, behind
 # module.sh or published.sh.
 
+: "${algorithm:?}"
 GUEST=/sys/kernel/debug/snp_guest/cmd
 
 # Regions with RAM.
@@ -29,17 +30,29 @@ guest() {
 
 # A page in the last 2 MiB of each region: a scan finds it last.
 at_the_ends() {
-	set -- every_region_held
+	set -- "$1"
 	for region in $regions; do
-		set -- "$@" port "set-entry $(((region + 1) * 1073741824 - 4096)) $ends"
+		set -- "$@" port "set-entry $(((region + 1) * 1073741824 - 4096)) assigned=1 size=4k asid=9"
 	done
 	asked "$@"
 }
 
 # The cost of a probe: 4,096 pages are given back.
 conversions() {
-	guest assign "$first" 4k 4096 7
-	bench-step "$1" write $GUEST "release $first"
+	for sample in $1 $1.2 $1.3; do
+		guest assign "$first" 4k 4096 7
+		bench-step "$sample" write $GUEST "release $first"
+	done
+}
+
+# fill SIZE COUNT REGION...: guests move in.
+fill() {
+	size=$1 count=$2
+	shift 2
+	for region in "$@"; do
+		guest assign "$region" "$size" "$count" 5
+	done
+	settle
 }
 
 insmod /rmpopt/modules/snp_guest.ko || exit
@@ -70,7 +83,7 @@ fi
 first=$1
 eight="$1 $2 $3 $4 $5 $6 $7 $8"
 
-[ $algorithm = published ] || conversions conversions_without
+[ "$algorithm" = published ] || conversions conversions_without
 
 load
 about
@@ -81,41 +94,48 @@ emu version | sed 's/^/emulator /'
 echo "kernel $(uname -r)"
 
 idle
-# Some samples: interrupts of the rest of the system come now and then.
 for sample in cold cold.2 cold.3; do
 	cold $sample
 done
 traced
-asked unchanged
+for sample in $(samples unchanged); do
+	asked "$sample"
+done
 
-ends='assigned=1 size=4k asid=9'
-at_the_ends
+for sample in $(samples every_region_held); do
+	at_the_ends "$sample"
+done
 for region in $regions; do
 	emu set-entry $(((region + 1) * 1073741824 - 4096)) assigned=0
 done
 asked refill
 
-guest assign "$first" 4k 1 5
-settle
-ended one_region "$first" before $GUEST "release $first"
-
-for region in $eight; do
-	guest assign "$region" 2m 4 5
+for sample in $(samples one_region); do
+	fill 4k 1 "$first"
+	ended "$sample" "$first" before $GUEST "release $first"
 done
-settle
-set --
-for region in $eight; do
-	set -- "$@" before $GUEST "release $region"
-done
-ended guest_of_8_gib "$(list "$eight")" "$@"
 
-for region in $homes; do
-	guest assign "$region" 2m 1 6
+eight_end() {
+	# shellcheck disable=SC2086 # a list
+	fill 2m 4 $eight
+	for region in $eight; do
+		set -- "$@" before $GUEST "release $region"
+	done
+	ended "$@"
+}
+for sample in $(samples guest_of_8_gib); do
+	eight_end "$sample" "$(list "$eight")"
 done
-settle
-ended every_guest "$(list "$homes")" before $GUEST "release all"
+# Once more, looked at often, for the time alone.
+eight_end timed "$(list "$eight")" every 5
 
-if [ $algorithm = module ]; then
+for sample in $(samples every_guest); do
+	# shellcheck disable=SC2086 # a list
+	fill 2m 1 $homes
+	ended "$sample" "$(list "$homes")" before $GUEST "release all"
+done
+
+if [ "$algorithm" = module ]; then
 	conversions conversions_with
 	unload
 	insmod /rmpopt/modules/rmpopt_bench_probe.ko && {

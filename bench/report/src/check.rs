@@ -105,7 +105,7 @@ pub fn host(pair: &Pair<'_>) -> Result<Vec<Check>, String> {
     let guest = step(pair.module, "guest_of_8_gib")?;
     add("8 GiB end: scans", guest.scans, 8);
     add("8 GiB end: RMPOPT, 8 x cores", guest.rmpopt(), 8 * cores);
-    for name in ["one_region", "guest_of_8_gib", "every_guest"] {
+    for name in ["one_region", "guest_of_8_gib", "timed", "every_guest"] {
         add(
             "guests end: not optimised in time",
             u64::from(step(pair.module, name)?.late),
@@ -116,7 +116,7 @@ pub fn host(pair: &Pair<'_>) -> Result<Vec<Check>, String> {
         let delay = pair.module.delay_ms.unwrap_or(0);
         add(
             "8 GiB end: ms until optimised, delay_ms + 200",
-            guest.optimised_us / 1000,
+            step(pair.module, "timed")?.optimised_us / 1000,
             delay + 200,
         );
     }
@@ -163,6 +163,9 @@ pub fn formulas(pair: &Pair<'_>) -> Result<Vec<Check>, String> {
         theirs.rmpopt(),
         counts.rmpopt,
     );
+    let (ours, free) = (step(pair.module, "cold")?, host.free());
+    let formula = number(host.regions.len()) + (number(host.cores) - 1) * free;
+    equal("module: counted RMPOPT - formula", ours.rmpopt(), formula);
     let idle = step(pair.published, "idle")?;
     checks.push(Check {
         on: pair.shape(),

@@ -228,7 +228,7 @@ fn counted(out: &mut String, pairs: &[Pair<'_>]) -> Result<(), String> {
                 traced.wake
             );
         }
-        let guest = check::step(pair.module, "guest_of_8_gib")?;
+        let guest = check::step(pair.module, "timed")?;
         match pair.module.delay_ms {
             Some(delay) => {
                 let _ = writeln!(
