@@ -59,7 +59,7 @@ static bool count(int ret)
 	return true;
 }
 
-static void page_private(struct block *b, unsigned int page)
+static void make_private(struct block *b, unsigned int page)
 {
 	unsigned long pfn = b->pfn + page;
 
@@ -68,7 +68,7 @@ static void page_private(struct block *b, unsigned int page)
 		__set_bit(page, b->private);
 }
 
-static void page_shared(struct block *b, unsigned int page)
+static void make_shared(struct block *b, unsigned int page)
 {
 	if (test_bit(page, b->private) && count(rmp_make_shared(b->pfn + page, PG_LEVEL_4K)))
 		__clear_bit(page, b->private);
@@ -81,7 +81,7 @@ static void all_shared(struct block *b)
 	if (b->huge && count(rmp_make_shared(b->pfn, PG_LEVEL_2M)))
 		b->huge = false;
 	for_each_set_bit(page, b->private, BLOCK_PAGES) {
-		page_shared(b, page);
+		make_shared(b, page);
 		cond_resched();
 	}
 }
@@ -103,7 +103,7 @@ static void step(struct block *b)
 		b->huge = count(rmp_make_private(b->pfn, PFN_PHYS(b->pfn), PG_LEVEL_2M, 1, false));
 	} else if (dice < 12) {
 		while (n--)
-			page_private(b, get_random_u32_below(BLOCK_PAGES));
+			make_private(b, get_random_u32_below(BLOCK_PAGES));
 	} else {
 		all_shared(b);
 	}
@@ -174,7 +174,7 @@ static int run(unsigned int seconds, unsigned int keep)
 		end_guest(i);
 		if (i < keep) {
 			mutex_lock(&b->lock);
-			page_private(b, get_random_u32_below(BLOCK_PAGES));
+			make_private(b, get_random_u32_below(BLOCK_PAGES));
 			mutex_unlock(&b->lock);
 		}
 	}
@@ -279,20 +279,20 @@ static const struct file_operations probe_fops = {
 /* Instructions that this CPU needs for so many pairs. */
 static long measure(unsigned long pfn, unsigned int pairs)
 {
-	unsigned int cpu = get_cpu();
 	long before, after;
 	unsigned int i;
+	char key[32];
 	int ret = 0;
 
 	local_irq_disable();
-	before = port_number("kernel_instructions.%u", cpu);
+	scnprintf(key, sizeof(key), "kernel_instructions.%u", smp_processor_id());
+	before = port_number(key);
 	for (i = 0; i < pairs; i++) {
 		ret |= rmp_make_private(pfn, PFN_PHYS(pfn), PG_LEVEL_4K, 1, false);
 		ret |= rmp_make_shared(pfn, PG_LEVEL_4K);
 	}
-	after = port_number("kernel_instructions.%u", cpu);
+	after = port_number(key);
 	local_irq_enable();
-	put_cpu();
 	return ret || before < 0 ? -1 : after - before;
 }
 
@@ -303,10 +303,10 @@ static int cost_show(struct seq_file *m, void *v)
 	unsigned int i;
 
 	mutex_lock(&b->lock);
-	page_private(b, 0);
+	make_private(b, 0);
 	/* The kernel splits its own mapping once. */
-	page_private(b, 1);
-	page_shared(b, 1);
+	make_private(b, 1);
+	make_shared(b, 1);
 	for (i = 0; i < 10; i++) {
 		long none = measure(b->pfn + 1, 0);
 		long all = measure(b->pfn + 1, PAIRS);
@@ -317,7 +317,7 @@ static int cost_show(struct seq_file *m, void *v)
 		}
 		best = min(best, (all - none) / PAIRS);
 	}
-	page_shared(b, 0);
+	make_shared(b, 0);
 	mutex_unlock(&b->lock);
 	seq_printf(m, "%ld\n", best);
 	return 0;

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: dimms
+# A minute of conversions in 64 GiBs on 16 CPUs, with passes all the while and CPUs that come and go.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/dirt.sh"
+begin 14
+
+SECONDS_LONG=${STORM_SECONDS:-60}
+KEEP=8
+
+# settled: nothing is queued, no pass is under way.
+settled()
+{
+	idle && ! awk '$2 == "queued" || $2 == "open" { found = 1 } END { exit !found }' $DEBUG/regions
+}
+
+# Random CPUs off and on, until the file is there.
+churn()
+{
+	while [ ! -e /tmp/storm.done ]; do
+		cpu=$(($(awk 'BEGIN { srand(); print int(rand() * 1000000) }' </dev/null) % 15 + 1))
+		echo 0 >/sys/devices/system/cpu/cpu$cpu/online
+		sleep 1
+		echo 1 >/sys/devices/system/cpu/cpu$cpu/online
+		echo $cpu >>/tmp/storm.churn
+	done
+}
+
+unload
+log_mark
+rm -f /tmp/storm.*
+insmod $MODULES/rmp_storm.ko || bail "rmp_storm.ko does not load"
+load
+poll 120 idle || bail "the first pass does not end"
+echo 20 >$CONFIG/delay_ms
+echo 200 >$CONFIG/max_delay_ms
+emu reset >/dev/null
+
+churn &
+churner=$!
+is "the storm" "$(try write $STORM/run "$SECONDS_LONG $KEEP")" ok
+: >/tmp/storm.done
+wait $churner
+is "all CPUs are there again" "$(cat /sys/devices/system/cpu/online)" "$all"
+within 60 "all settles" settled
+emu take storm >/dev/null
+
+note "$(cat $STORM/result)"
+note "$(wc -l </tmp/storm.churn) CPUs went off and on"
+note "$(sed -n 's/^\(passes:.*\)/\1/p' $DEBUG/stats); lost to races $(stat regions_lost_to_races)"
+is "no conversion failed" "$(sed -n 's/.*failures \([0-9]*\) .*/\1/p' $STORM/result)" 0
+is "all were seen" "$(stat conversions)" "$(sed -n 's/^conversions \([0-9]*\) .*/\1/p' $STORM/result)"
+is "no probe was missed" "$(stat missed)" 0
+counts_agree "counts are the emulator's, in every region"
+is "no count was ever wrong" "$(stat corrections)" 0
+free_regions >/tmp/storm.free
+is "every region without an assigned page is optimised, and no other" \
+	"$(table | grep -v ' none$' | cut -d' ' -f1 | tr '\n' ' ')" "$(tr '\n' ' ' </tmp/storm.free)"
+is "on every CPU" "$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" "$all"
+tables_agree "the table is what the cores have"
+at_least "regions that are held" "$(table | grep -c ' none$')" "$KEEP"
+empty=$(emu get regions.became_empty)
+races=$(emu get races_lost)
+at_least "regions became empty" "$empty" 100
+note "became empty $empty, lost to races $races"
+at_most "scans" "$(emu get rmpopt.scans)" $((empty + races))
+at_least "passes for what was given back" "$(passes given-back)" 10
+is "no #UD" "$(emu get rmpopt.ud)" 0
+
+echo x >$STORM/release
+within 60 "all is given back and won" settled
+counts_agree "no page is counted any more"
+tables_agree "the table is what the cores have"
+unload
+rmmod rmp_storm
+no_splat "the kernel log is clean"
+finish
