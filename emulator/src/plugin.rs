@@ -234,11 +234,15 @@ impl Plugin {
 
     fn rmpopt(&self, session: &Mutex<Session>, behind: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
         let (rax, rcx) = (cpu.register(RAX), cpu.register(RCX));
-        let begin = lock(session).machine.rmpopt_begin(cpu.vcpu(), rax, rcx);
+        let (begin, timed) = {
+            let mut session = lock(session);
+            let begin = session.machine.rmpopt_begin(cpu.vcpu(), rax, rcx);
+            (begin, session.timed)
+        };
         let Begin::Run(flight) = begin else {
             return Ok(Next::Qemu);
         };
-        if let Some(durations) = self.options.time {
+        if let Some(durations) = self.options.time.filter(|_| timed) {
             std::thread::sleep(duration(durations, flight.work()));
         }
         let carry = lock(session).machine.rmpopt_end(flight)?;

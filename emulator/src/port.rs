@@ -193,6 +193,10 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             Some(result) => result.map(|()| String::new()),
             None => Err(format!("there is no switch {name}")),
         },
+        ["time", how @ ("none" | "model")] => {
+            session.timed = *how == "model";
+            done()
+        }
         ["fail", which, code, count @ ..] => fail(session, which, code, count),
         ["provoke", "missed-clear"] => {
             machine.miss_next_clear();

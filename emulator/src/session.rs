@@ -21,6 +21,8 @@ pub trait Guest: Memory {
 pub struct Session {
     /// The machine.
     pub machine: Machine,
+    /// RMPOPT takes its modelled time, if the options give it one.
+    pub timed: bool,
     report: Option<PathBuf>,
     taken: Map<String, Value>,
     /// What the guest's own counters read at the last reset.
@@ -33,6 +35,7 @@ impl Session {
         let start = (0..machine.config().cpus).map(|_| (0, 0, 0)).collect();
         Self {
             machine,
+            timed: true,
             report,
             taken: Map::new(),
             start,
