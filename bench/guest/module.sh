@@ -3,6 +3,7 @@
 # How scenarios.sh deals with the module. Sourced in front of it by bench/run.
 
 CONTROL=/sys/kernel/config/rmpopt
+TRACE=/sys/kernel/tracing
 
 # shellcheck disable=SC2034 # scenarios.sh has it
 algorithm=module
@@ -10,7 +11,7 @@ algorithm=module
 # samples NAME: a step is measured so often. Its own part is small, and what the
 # rest of the system does comes now and then.
 samples() {
-	echo "$1 $1.2 $1.3"
+	echo "$1 $1.2 $1.3 $1.met"
 }
 
 load() {
@@ -38,18 +39,19 @@ about() {
 }
 
 idle() {
-	bench-step idle idle $CONTROL/action last 4000
+	measure idle idle $CONTROL/action last 4000
 }
 
 # cold NAME
 cold() {
 	echo 0 >$CONTROL/enabled
-	bench-step "$1" port forget write $CONTROL/enabled 1 idle $CONTROL/action
+	[ "$1" != traced ] || echo >$TRACE/trace
+	measure "$1" port forget write $CONTROL/enabled 1 idle $CONTROL/action
 }
 
 # asked NAME [OPTION...]: a pass over everything, as an administrator orders it.
 asked() {
-	bench-step "$@" write $CONTROL/action 1 idle $CONTROL/action
+	measure "$@" write $CONTROL/action 1 idle $CONTROL/action
 }
 
 # ended NAME REGIONS [OPTION...]: guests ended, these regions came free. The
@@ -58,9 +60,9 @@ ended() {
 	name=$1 regions=$2
 	shift 2
 	if [ -e $CONTROL/auto ]; then
-		bench-step "$name" "$@" regions "$regions" idle $CONTROL/action last 1500
+		measure "$name" "$@" regions "$regions" idle $CONTROL/action last 1500
 	else
-		bench-step "$name" "$@" write $CONTROL/action 1 regions "$regions" idle $CONTROL/action
+		measure "$name" "$@" write $CONTROL/action 1 regions "$regions" idle $CONTROL/action
 	fi
 }
 
@@ -69,8 +71,6 @@ ended() {
 # with it on the stack, and the end of its work, which is a tail call. "work" is
 # by core, "wake" are those that wake its thread, "broadcast" those to several
 # CPUs at once.
-TRACE=/sys/kernel/tracing
-
 traced() {
 	echo 1 >$TRACE/options/sym-offset
 	echo 1024 >$TRACE/buffer_size_kb
@@ -78,7 +78,6 @@ traced() {
 		echo stacktrace >$TRACE/events/ipi/$event/trigger
 		echo 1 >$TRACE/events/ipi/$event/enable
 	done
-	echo >$TRACE/trace
 	cold traced
 	echo 0 >$TRACE/tracing_on
 	awk -v threads="$THREADS" -v cores="$CORES" '

@@ -10,7 +10,7 @@ algorithm=published
 
 # samples NAME: once is enough, its part is large.
 samples() {
-	echo "$1"
+	echo "$1 $1.met"
 }
 
 load() {
@@ -36,7 +36,7 @@ about() {
 }
 
 idle() {
-	bench-step idle last 4000
+	measure idle last 4000
 }
 
 # cold NAME. Writing the base empties a core's table.
@@ -49,11 +49,11 @@ cold() {
 		set -- "$@" port "base $core 0" port "base $core $base"
 		core=$((core + 1))
 	done
-	bench-step "$name" "$@" port forget write $CONTROL/pass 1
+	measure "$name" "$@" port forget write $CONTROL/pass 1
 }
 
 asked() {
-	bench-step "$@" write $CONTROL/pass 1
+	measure "$@" write $CONTROL/pass 1
 }
 
 # The pass is the same one, only that it comes 10 s later. It is not waited for
@@ -61,7 +61,7 @@ asked() {
 ended() {
 	name=$1 regions=$2
 	shift 2
-	bench-step "$name" "$@" write $CONTROL/pass 1 regions "$regions"
+	measure "$name" "$@" write $CONTROL/pass 1 regions "$regions"
 }
 
 # Its interrupts are as many as its formula says: nothing to be told apart.

@@ -103,13 +103,18 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
             .get(name)
             .ok_or_else(|| format!("the emulator kept no counters of {name}"))?;
         let step = step(said, counters, host.threads);
-        // NAME.2 is another sample of NAME.
-        let name = name.split('.').next().unwrap_or(name);
-        match steps.get_mut(name) {
-            Some(first) => first.merge(step),
-            None => {
-                steps.insert(name.into(), step);
+        // NAME.2 is another sample of NAME; NAME.met one in which RMPOPT took its time.
+        let (base, sample) = name.split_once('.').unwrap_or((name, ""));
+        match steps.get_mut(base) {
+            Some(first) if sample == "met" => {
+                first.most_cores_in_region = step.most_cores_in_region;
+                first.late |= step.late;
             }
+            Some(first) => first.merge(step),
+            None if sample.is_empty() => {
+                steps.insert(base.into(), step);
+            }
+            None => return Err(format!("there is no {base}, but {name}")),
         }
     }
     Ok(Run {
@@ -210,6 +215,9 @@ mod tests {
         step cold.2 us=1900 optimised_us=0 polls=3\r\n\
         cal cold.2 0 0 3 3\r\n\
         res cold.2 1 1 1 1\r\n\
+        step cold.met us=9000 optimised_us=0 polls=3\r\n\
+        cal cold.met 9 9 9 9\r\n\
+        res cold.met 9 9 9 9\r\n\
         done\r\n";
 
     fn report() -> String {
@@ -219,7 +227,14 @@ mod tests {
                         {"core": 1, "verify": 4, "report": 0, "success": 4, "scans": 2, "ud": 0}],
             "by_region": {}}, "rmpupdate": {"ok": 0, "fail": 0, "assign": 0, "release": 0},
             "kernel_instructions": [100, 10, 200, 20]}"#;
-        format!(r#"{{"violation": null, "taken": {{"cold": {counters}, "cold.2": {counters}}}}}"#)
+        let met = counters.replace(
+            r#""most_cores_in_region": 2"#,
+            r#""most_cores_in_region": 5"#,
+        );
+        format!(
+            r#"{{"violation": null, "taken":
+                {{"cold": {counters}, "cold.2": {counters}, "cold.met": {met}}}}}"#
+        )
     }
 
     #[test]
@@ -232,6 +247,7 @@ mod tests {
         assert_eq!(run.kernel, "7.3.4+deb13-amd64");
         let cold = &run.steps["cold"];
         assert_eq!(cold.samples, 2);
+        assert_eq!(cold.most_cores_in_region, 5);
         assert_eq!(cold.function_calls, [0, 3]);
         assert_eq!(cold.reschedules, [2, 2]);
         assert_eq!(cold.instructions, [110, 220]);
