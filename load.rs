@@ -16,6 +16,7 @@ use crate::{
         },
         msr::RmpoptBase,
         probe,
+        rmp::Description,
         rmpopt, //
     },
     sys::{
@@ -63,6 +64,7 @@ pub(crate) fn engine(window_gib: u32, takeover: bool) -> Result<Arc<Engine>> {
     })?;
     let engine = Engine::new(found, role, window_gib)?;
     report(&engine);
+    report_layout(&engine);
     Ok(engine)
 }
 
@@ -116,6 +118,29 @@ pub(crate) fn thread(engine: &Arc<Engine>) -> Result<Option<Kthread<Engine>>> {
     match engine.role {
         Role::Observe(_) => Ok(None),
         Role::Optimise => Kthread::spawn(c"rmpopt", engine.clone()).map(Some),
+    }
+}
+
+/// One line more where something is wrong with the RMP's layout. It keeps nothing from working. May
+/// sleep.
+fn report_layout(engine: &Engine) {
+    let rmp = match Description::read(&engine.found) {
+        Ok(rmp) => rmp,
+        Err(e) => {
+            pr_notice!(
+                "the RMP's segment table cannot be read ({})\n",
+                e.to_errno()
+            );
+            return;
+        }
+    };
+    let mut issues = 0u32;
+    let machine = engine.machine();
+    let ram = machine.ram.iter().map(|ram| ram.region);
+    rmp.layout()
+        .judge(ram, |_| issues = issues.saturating_add(1));
+    if issues > 0 {
+        pr_notice!("{issues} issues with the RMP's layout: see rmp/segments in debugfs\n");
     }
 }
 
