@@ -62,7 +62,7 @@ try write $CONFIG/action 1 >/dev/null
 within 60 "all is there after the next initialisation" filled
 
 # In the middle of passes.
-for turn in $(seq 10); do
+for turn in $(seq 100); do
 	emu forget >/dev/null
 	echo 1 >$CONFIG/action
 	emu snp off >/dev/null

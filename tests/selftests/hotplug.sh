@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: smt
+# CPUs go and come: siblings take over, cores come back, also during passes.
+. "$(dirname "$0")/tap.sh"
+begin 28
+
+turns=100
+free=$(free_regions | tr '\n' ' ')
+
+# switch CPU 0|1: takes a CPU offline or brings it back.
+switch()
+{
+	echo "$2" >"/sys/devices/system/cpu/cpu$1/online"
+}
+
+# has CORE: the core has all free regions, as the emulator knows.
+has()
+{
+	[ "$(expand "$(emu table "$1")" | tr '\n' ' ')" = "$free" ]
+}
+
+all_have()
+{
+	idle || return 1
+	core=0
+	while [ $core -lt 4 ]; do
+		has $core || return 1
+		core=$((core + 1))
+	done
+}
+
+unload
+load
+within 60 "all cores have all free regions" all_have
+
+switch 2 0
+within 60 "the first thread of a core goes: the core keeps its table" has 1
+ok "a pass without it" pass
+ok "its sibling does the core's part" has 1
+like "cpu/3: core" "$(field 3 core)" "1 (CPUs 3)"
+is "cpu/3: state" "$(field 3 state)" enabled
+like "cpu/3: it was at work" "$(field 3 last_pass)" "attempted [1-9]*"
+
+switch 3 0
+is "the last thread of the core goes: RMPOPT_BASE is off" "$(emu base 1)" 0x0
+is "its table is empty" "$(expand "$(emu table 1)")" ""
+ok "a pass without the core" pass
+for core in 0 2 3; do
+	ok "core $core has all" has $core
+done
+
+emu reset >/dev/null
+switch 3 1
+within 60 "the core is filled by itself when a thread comes back" has 1
+is "that costs no scan" "$(emu get rmpopt.scans)" 0
+is "and nothing on other cores" "$(($(emu get rmpopt.verify) - $(emu get rmpopt.by_core.1.verify)))" 0
+switch 2 1
+within 60 "all CPUs are back" all_have
+tables_agree "the table is what the cores have"
+
+# A core that is away while the module comes or goes.
+switch 6 0
+switch 7 0
+is "rmmod while a core is away" "$(try rmmod rmpopt)" ok
+switch 6 1
+is "RMPOPT is off on it when it comes back" "$(emu base 3)" 0x0
+switch 6 0
+is "insmod while it is away" "$(try insmod $MODULE)" ok
+within 60 "the first pass ends" idle
+switch 7 1
+within 60 "it is filled when it comes back" has 3
+switch 6 1
+tables_agree "the table is what the cores have"
+
+# In the middle of passes: any but CPU 0, a core at a time or a thread.
+emu forget >/dev/null
+turn=0
+gone=0
+while [ $turn -lt $turns ]; do
+	cpu=$((turn * 5 % 7 + 1))
+	echo 1 >$CONFIG/action
+	switch $cpu 0 && gone=$((gone + 1))
+	[ $((turn % 3)) != 0 ] || emu forget >/dev/null
+	echo 1 >$CONFIG/action
+	if [ $((turn % 4)) = 3 ]; then
+		for other in $(seq 7); do
+			switch "$other" 1
+		done
+	fi
+	turn=$((turn + 1))
+done
+for other in $(seq 7); do
+	switch "$other" 1
+done
+at_least "CPUs went during passes" $gone 50
+within 120 "all cores have all in the end" all_have
+tables_agree "the table is what the cores have"
+is "no core was taken out" "$(log_count 'left out')" 0
+
+is "rmmod" "$(try rmmod rmpopt)" ok
+for core in 0 1 2 3; do
+	is "RMPOPT is off on core $core" "$(emu base $core)" 0x0
+done
+no_splat "the kernel log is clean"
+finish

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: dimms
+# Memory goes offline and comes back, also during passes.
+. "$(dirname "$0")/tap.sh"
+begin 14
+
+turns=100
+all=$(cat /sys/devices/system/cpu/online)
+block_bytes=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
+
+# state REGION online|offline: all memory blocks of a region.
+state()
+{
+	block=$(($1 * 0x40000000 / block_bytes))
+	while [ $((block * block_bytes)) -lt $((($1 + 1) * 0x40000000)) ]; do
+		file=/sys/devices/system/memory/memory$block/state
+		[ ! -e "$file" ] || echo "$2" >"$file" || return 1
+		block=$((block + 1))
+	done
+}
+
+listed()
+{
+	[ -n "$(table_of "$1")" ]
+}
+
+unlisted()
+{
+	! listed "$1"
+}
+
+everywhere()
+{
+	[ "$(table_of "$1")" = "$all" ]
+}
+
+# Every region with RAM has a line, and those without assigned pages are
+# optimised on all CPUs.
+complete()
+{
+	idle && [ "$(table | wc -l)" = "$(ram_regions | wc -l)" ] &&
+		[ "$(table | grep -c " $all\$")" = "$(free_regions | wc -l)" ]
+}
+
+unload
+load
+within 120 "all of RAM is optimised" complete
+
+# The last DIMMs hold nothing that cannot be moved.
+set -- $(ram_regions | tail -n 12)
+first=$1
+ok "GiB $first goes offline" state "$first" offline
+within 60 "it has no line any more" unlisted "$first"
+is "no other line is gone" "$(table | wc -l)" $(($(ram_regions | wc -l) - 1))
+emu reset >/dev/null
+ok "GiB $first comes back" state "$first" online
+within 60 "it has a line again" listed "$first"
+within 60 "it is optimised on all CPUs" everywhere "$first"
+at_most "that cost a scan at most" "$(emu get rmpopt.scans)" 1
+at_most "and RMPOPT for this GiB only" "$(emu get rmpopt.verify)" "$(cores)"
+
+emu forget >/dev/null
+turn=0
+gone=0
+while [ $turn -lt $turns ]; do
+	region=$(eval "echo \${$((turn % 10 + 1))}")
+	echo 1 >$CONFIG/action
+	state "$region" offline 2>/dev/null && gone=$((gone + 1))
+	[ $((turn % 20)) != 0 ] || emu forget >/dev/null
+	echo 1 >$CONFIG/action
+	state "$region" online 2>/dev/null
+	turn=$((turn + 1))
+done
+at_least "memory went during passes" $gone 50
+within 120 "all of RAM is optimised in the end" complete
+tables_agree "the table is what the cores have"
+
+is "rmmod" "$(try rmmod rmpopt)" ok
+no_splat "the kernel log is clean"
+finish
