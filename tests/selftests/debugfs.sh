@@ -10,7 +10,7 @@ load
 poll 60 idle || bail "the first pass does not end"
 first=$DEBUG/cpu/$(cpus | head -n 1)
 
-is "all files are root's and read-only" "$(find $DEBUG -type f | xargs stat -c %a:%u:%g | sort -u)" 400:0:0
+is "all files are root's and read-only" "$(find $DEBUG -type f -exec stat -c %a:%u:%g {} + | sort -u)" 400:0:0
 for cpu in $(cpus); do
 	ok "there is a cpu/$cpu" test -f "$DEBUG/cpu/$cpu"
 done

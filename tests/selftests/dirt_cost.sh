@@ -3,7 +3,7 @@
 # What a conversion costs more with the module, in kernel instructions.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 6
+begin 9
 
 cost()
 {
@@ -15,19 +15,35 @@ log_mark
 insmod $MODULES/rmp_storm.ko regions=1 || bail "rmp_storm.ko does not load"
 plain=$(cost)
 at_least "a pair of conversions" "$plain" 2
+load
+poll 60 idle || bail "the first pass does not end"
+is "direct calls" "$(stat probes)" direct
+direct=$(cost)
+at_least "conversions" "$(stat conversions)" 1000
+unload
+is "nothing is left" "$(cost)" "$plain"
+
+# Where somebody else has the direct call, there are fprobes.
+echo 1 >$STORM/taken
 echo 1 >$STORM/probe
 empty=$(cost)
 echo 0 >$STORM/probe
-at_least "with empty probes" "$empty" "$plain"
+taken=$(cost)
 load
 poll 60 idle || bail "the first pass does not end"
-probed=$(cost)
-is "the conversions were seen" "$(stat missed)" 0
+is "fprobes" "$(stat probes)" fprobe
+fprobe=$(cost)
 at_least "conversions" "$(stat conversions)" 1000
-note "one conversion: plain $((plain / 2)), empty probes $((empty / 2)), ours $((probed / 2))"
-at_most "the probe's machinery and our part, per call" $(((probed - plain) / 2)) 499
-at_most "our part, per call" $(((probed - empty) / 2)) 99
+is "missed" "$(stat missed)" 0
+counts_agree "counts are right"
 unload
+echo 0 >$STORM/taken
+
+note "per conversion: plain $((plain / 2)), direct $((direct / 2)); with another's direct call $((taken / 2))," \
+	"empty fprobes $((empty / 2)), ours $((fprobe / 2))"
+at_most "all that a conversion costs more" $(((direct - plain) / 2)) 499
+at_most "our part of it, with direct calls all" $(((direct - plain) / 2)) 99
+at_most "our part of it, with fprobes" $(((fprobe - empty) / 2)) 99
 rmmod rmp_storm
 no_splat "the kernel log is clean"
 finish

@@ -18,7 +18,7 @@ is "a guest gets two 2m pages before the module is there" "$(guest assign "$one"
 is "and two 4k pages" "$(guest assign "$one" 4k 2 5)" ok
 load
 within 60 "the first pass ends" idle
-is "the probes are active" "$(stat probes)" active
+is "conversions are seen" "$(stat probes)" direct
 is "the guest's region is lost" "$(table_of "$one")" none
 counts_agree "regions are counted as they are"
 is "it is held" "$(region "$one" state)" held

@@ -25,17 +25,19 @@ writes=$(number rmpopt_base.writes)
 
 regions=$(ram_regions | wc -l)
 cores=$(cores)
+free=$(free_regions)
+frees=$(echo "$free" | wc -l)
 note "$regions regions, $cores cores: $verify verify, $report report, $scans scans, $failed of them failed"
 
 [ "${DIMMS:-0}" != 200 ] || is "the host has the regions of 200 DIMMs and its own" "$regions" 204
 is "the table has a line for each region with RAM" "$(table | cut -d' ' -f1 | tr '\n' ' ')" "$(ram_regions | tr '\n' ' ')"
 tables_agree "the table is what the cores have"
 is "every region without an assigned page is optimised on every CPU" \
-	"$(table | grep -v ' none$' | cut -d' ' -f1 | tr '\n' ' ')" "$(free_regions | tr '\n' ' ')"
+	"$(table | grep -v ' none$' | cut -d' ' -f1 | tr '\n' ' ')" "$(echo "$free" | tr '\n' ' ')"
 is "on every CPU" "$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" "$(cat /sys/devices/system/cpu/online)"
 at_least "regions that are optimised" "$(table | grep -vc ' none$')" 1
 is "one scan for each region with RAM" "$scans" "$regions"
-is "scans that failed are those of the other regions" "$failed" "$((regions - $(free_regions | wc -l)))"
+is "scans that failed are those of the other regions" "$failed" "$((regions - frees))"
 at_most "RMPOPT in all" $((verify + report)) $((regions * cores + cores * failed))
 at_least "RMPOPT in all" $((verify + report)) $((scans + (cores - 1) * (regions - failed)))
 is "no #UD" "$ud" 0

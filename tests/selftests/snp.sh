@@ -11,10 +11,12 @@ attempts()
 
 filled()
 {
-	idle && [ "$(table | grep -vc ' none$')" = "$(free_regions | wc -l)" ]
+	idle && [ "$(table | grep -vc ' none$')" = "$free" ]
 }
 
 unload
+emu snp on >/dev/null
+free=$(free_regions | wc -l)
 emu snp off >/dev/null
 log_mark
 emu reset >/dev/null

@@ -277,28 +277,33 @@ field()
 emulator_table()
 {
 	{
-		core=0
-		while [ $core -lt "$(cores)" ]; do
-			for region in $(expand "$(emu table $core)"); do
-				echo "$region $core"
-			done
-			core=$((core + 1))
-		done
 		ram_regions
+		emu table all
 	} | awk -v threads="$(threads)" '
-		NF == 1 { if (!($1 in cpus)) cpus[$1] = ""; ram[++n] = $1; next }
+		# A region with RAM.
+		NF == 1 { ram[++n] = $1; next }
+		# "CORE: REGIONS"
 		{
-			first = $2 * threads
+			first = $1 * threads
 			last = first + threads - 1
-			if (($1 in end) && end[$1] == first - 1)
-				sub(/(-[0-9]+)?$/, "-" last, cpus[$1])
+			runs = split($2, run, ",")
+			for (i = 1; i <= runs; i++) {
+				ends = split(run[i], e, "-")
+				for (region = e[1]; region <= e[ends] && region ~ /^[0-9]/; region++)
+					add(region + 0)
+			}
+		}
+		function add(region) {
+			if ((region in end) && end[region] == first - 1)
+				sub(/(-[0-9]+)?$/, "-" last, cpus[region])
 			else
-				cpus[$1] = cpus[$1] (cpus[$1] == "" ? "" : ",") (first == last ? first : first "-" last)
-			end[$1] = last
+				cpus[region] = cpus[region] (cpus[region] == "" ? "" : ",") \
+					(first == last ? first : first "-" last)
+			end[region] = last
 		}
 		END {
 			for (i = 1; i <= n; i++)
-				print ram[i], cpus[ram[i]] == "" ? "none" : cpus[ram[i]]
+				print ram[i], (cpus[ram[i]] == "" ? "none" : cpus[ram[i]])
 		}'
 }
 

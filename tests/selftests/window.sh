@@ -11,13 +11,14 @@ all=$(cat /sys/devices/system/cpu/online)
 in_window()
 {
 	range=$(field "$1" window_gib)
-	for region in $(free_regions); do
+	for region in $free; do
 		[ "$region" -lt "${range%-*}" ] || [ "$region" -gt "${range#*-}" ] || echo "$region"
 	done | tr '\n' ' '
 }
 
-below=$(free_regions | awk -v w=$window '$1 < w' | wc -l)
-above=$(free_regions | awk -v w=$window '$1 >= w' | wc -l)
+free=$(free_regions)
+below=$(echo "$free" | awk -v w=$window '$1 < w' | wc -l)
+above=$(echo "$free" | awk -v w=$window '$1 >= w' | wc -l)
 at_least "free regions in the lowest window of $window GiB" "$below" 1
 at_least "free regions above it" "$above" 1
 

@@ -9,6 +9,7 @@
  *   release write anything: gives the rest back
  *   result  read: "conversions N failures N regions N"
  *   probe   write 1 or 0: probes with nothing in them on the same functions
+ *   taken   write 1 or 0: takes the direct call of rmp_make_shared
  *   cost    read: kernel instructions of a pair of conversions, private and
  *           back to shared, at least; in a region that keeps another page
  */
@@ -16,12 +17,16 @@
 #include <linux/completion.h>
 #include <linux/debugfs.h>
 #include <linux/fprobe.h>
+#include <linux/ftrace.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/random.h>
+#include <linux/rcupdate.h>
 #include <linux/vmalloc.h>
 
+#include <asm/ibt.h>
+#include <asm/linkage.h>
 #include <asm/sev.h>
 
 #include "port.h"
@@ -274,6 +279,56 @@ static const struct file_operations probe_fops = {
 	.write	= probe_write,
 };
 
+/* Somebody else's direct call: it does nothing and returns to the function. */
+void taken_trampoline(void);
+asm(".pushsection .text, \"ax\", @progbits\n"
+    ".type taken_trampoline, @function\n"
+    "taken_trampoline:\n"
+    ASM_ENDBR
+    ASM_RET
+    ".size taken_trampoline, . - taken_trampoline\n"
+    ".popsection\n");
+
+static struct ftrace_ops taken;
+static bool taken_active;
+
+static int set_taken(bool active)
+{
+	int ret = 0;
+
+	if (active && !taken_active) {
+		ret = ftrace_set_filter_ip(&taken, (unsigned long)rmp_make_shared, 0, 0);
+		if (!ret)
+			ret = register_ftrace_direct(&taken, (unsigned long)taken_trampoline);
+	} else if (!active && taken_active) {
+		ret = unregister_ftrace_direct(&taken, (unsigned long)taken_trampoline, true);
+		synchronize_rcu_tasks();
+	}
+	if (!ret)
+		taken_active = active;
+	return ret;
+}
+
+static ssize_t taken_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
+{
+	bool active;
+	int ret = kstrtobool_from_user(user, len, &active);
+
+	if (ret)
+		return ret;
+
+	mutex_lock(&run_lock);
+	ret = set_taken(active);
+	mutex_unlock(&run_lock);
+	return ret ?: len;
+}
+
+static const struct file_operations taken_fops = {
+	.owner	= THIS_MODULE,
+	.open	= simple_open,
+	.write	= taken_write,
+};
+
 #define PAIRS	64
 
 /* Instructions that this CPU needs for so many pairs. */
@@ -390,6 +445,7 @@ static int __init rmp_storm_init(void)
 	debugfs_create_file("release", 0200, dir, NULL, &release_fops);
 	debugfs_create_file("result", 0400, dir, NULL, &result_fops);
 	debugfs_create_file("probe", 0200, dir, NULL, &probe_fops);
+	debugfs_create_file("taken", 0200, dir, NULL, &taken_fops);
 	debugfs_create_file("cost", 0400, dir, NULL, &cost_fops);
 	return 0;
 }
@@ -397,6 +453,7 @@ static int __init rmp_storm_init(void)
 static void __exit rmp_storm_exit(void)
 {
 	debugfs_remove(dir);
+	set_taken(false);
 	if (empty_active)
 		unregister_fprobe(&empty);
 	free_blocks();
