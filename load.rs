@@ -95,7 +95,7 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
     };
     match registered {
         Ok(probes) => {
-            engine.dirt.set_probed();
+            engine.dirt.set_probed(probes.kind());
             Some(probes)
         }
         Err(e) => {

@@ -13,7 +13,10 @@ use crate::{
     },
     sys::{
         debugfs::Text,
-        probe, //
+        probe::{
+            self,
+            Kind, //
+        }, //
     },
 };
 use core::fmt::{
@@ -28,10 +31,10 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
 }
 
 fn write(engine: &Engine, stats: &Stats, out: &mut Text) -> fmt::Result {
-    if engine.dirt.probed() {
-        writeln!(out, "probes: active")?;
-    } else {
-        writeln!(out, "probes: none, polling every {} s", POLL_MS / 1000)?;
+    match engine.dirt.kind() {
+        Some(Kind::Direct) => writeln!(out, "probes: direct")?,
+        Some(Kind::Fprobe) => writeln!(out, "probes: fprobe")?,
+        None => writeln!(out, "probes: none, polling every {} s", POLL_MS / 1000)?,
     }
     let conversions = engine.dirt.conversions(&engine.machine());
     writeln!(out, "conversions: {conversions}")?;

@@ -35,6 +35,7 @@ use crate::{
         probe::{
             self,
             now_ms,
+            Kind,
             Line,
             Lines, //
         },
@@ -151,7 +152,8 @@ pub(crate) struct RegionState {
 #[pin_data]
 pub(crate) struct Dirt {
     lines: Lines,
-    probed: Atomic<bool>,
+    /// 0: conversions are not seen. Otherwise as [`Dirt::set_probed`] says.
+    probed: Atomic<u32>,
     checked: Atomic<u64>,
     #[pin]
     stats: Mutex<Stats>,
@@ -162,7 +164,7 @@ impl Dirt {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             lines: Lines::new()?,
-            probed: Atomic::new(false),
+            probed: Atomic::new(0),
             checked: Atomic::new(now_ms()),
             stats <- new_mutex!(Stats::default()),
         })
@@ -185,13 +187,26 @@ impl Dirt {
     }
 
     /// The probes are in place.
-    pub(crate) fn set_probed(&self) {
-        self.probed.store(true, Relaxed);
+    pub(crate) fn set_probed(&self, kind: Kind) {
+        let code = match kind {
+            Kind::Direct => 1,
+            Kind::Fprobe => 2,
+        };
+        self.probed.store(code, Relaxed);
+    }
+
+    /// How conversions are seen. `None` while they are not.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self.probed.load(Relaxed) {
+            0 => None,
+            1 => Some(Kind::Direct),
+            _ => Some(Kind::Fprobe),
+        }
     }
 
     /// Whether conversions are seen.
     pub(crate) fn probed(&self) -> bool {
-        self.probed.load(Relaxed)
+        self.kind().is_some()
     }
 
     /// The sums over all passes.

@@ -38,6 +38,10 @@ int rmpopt_lines_cover(u64 gib, u64 state);
 struct rmpopt_line *rmpopt_line(u64 gib);
 void rmpopt_lines_free(void);
 
+/* How conversions are seen. */
+#define RMPOPT_PROBE_DIRECT	1
+#define RMPOPT_PROBE_FPROBE	2
+
 int rmpopt_probe_register(void (*ring)(void *data), void *data);
 void rmpopt_probe_unregister(void);
 unsigned long rmpopt_probe_missed(void);

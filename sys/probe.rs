@@ -32,6 +32,9 @@ extern "C" {
     fn rmpopt_now_ms() -> u64;
 }
 
+const RMPOPT_PROBE_DIRECT: ffi::c_int = 1;
+const RMPOPT_PROBE_FPROBE: ffi::c_int = 2;
+
 /// What is known of one region, in a cache line of its own. The meaning of the fields is that of
 /// `engine/dirt.rs`.
 #[repr(C, align(64))]
@@ -106,9 +109,19 @@ pub(crate) trait Ring: Send + Sync + 'static {
     fn ring(&self);
 }
 
+/// How conversions are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// By direct calls from the functions.
+    Direct,
+    /// By fprobes, which cost more.
+    Fprobe,
+}
+
 /// Probes on rmp_make_private, rmp_make_shared and psmash. Dropping it removes them.
 pub(crate) struct Probes<T: Ring> {
     _target: Arc<T>,
+    kind: Kind,
 }
 
 impl<T: Ring> Probes<T> {
@@ -121,8 +134,20 @@ impl<T: Ring> Probes<T> {
     pub(crate) fn register(target: Arc<T>) -> Result<Self> {
         let data = Arc::as_ptr(&target).cast_mut().cast();
         // SAFETY: `target` is kept until the probes are gone, and with it the lines.
-        to_result(unsafe { rmpopt_probe_register(Self::ring, data) })?;
-        Ok(Self { _target: target })
+        let kind = match unsafe { rmpopt_probe_register(Self::ring, data) } {
+            RMPOPT_PROBE_DIRECT => Kind::Direct,
+            RMPOPT_PROBE_FPROBE => Kind::Fprobe,
+            err => return Err(Error::from_errno(err)),
+        };
+        Ok(Self {
+            _target: target,
+            kind,
+        })
+    }
+
+    /// How conversions are seen.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Called in thread context, by work that is cancelled before the target goes away.

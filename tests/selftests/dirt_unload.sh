@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: smt
+# The module comes and goes while pages are converted on all CPUs.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/dirt.sh"
+begin 20
+
+loads=0
+
+# The counts of regions that were unknown at load become known by a census; a storm leaves it no chance until
+# it ends.
+counted()
+{
+	! awk 'NR > 1 && $3 == "-" { found = 1 } END { exit !found }' $DEBUG/regions
+}
+
+unload
+log_mark
+insmod $MODULES/rmp_storm.ko regions=3 threads=8 || bail "rmp_storm.ko does not load"
+rm -f /tmp/storm.done
+{ try write $STORM/run "25 1" >/tmp/storm.result; : >/tmp/storm.done; } &
+while [ ! -e /tmp/storm.done ]; do
+	is "insmod" "$(try insmod $MODULE)" ok
+	sleep 0.7
+	is "rmmod" "$(try rmmod rmpopt)" ok
+	loads=$((loads + 1))
+done
+wait
+is "the storm" "$(cat /tmp/storm.result)" ok
+at_least "loads" "$loads" 4
+is "no conversion failed" "$(sed -n 's/.*failures \([0-9]*\) .*/\1/p' $STORM/result)" 0
+like "nothing is watched any more" "$(cat /sys/kernel/tracing/enabled_functions)" ""
+
+# Loaded in the middle of it, and there at its end.
+{ try write $STORM/run "10 1" >/tmp/storm.result; : >/tmp/storm.done; } &
+sleep 3
+load
+wait
+is "the storm" "$(cat /tmp/storm.result)" ok
+within 60 "all regions get counted" counted
+counts_agree "as they are"
+within 60 "the pass ends" idle
+tables_agree "the table is what the cores have"
+is "every region without an assigned page is optimised, and no other" \
+	"$(table | grep -v ' none$' | cut -d' ' -f1 | tr '\n' ' ')" "$(free_regions | tr '\n' ' ')"
+unload
+rmmod rmp_storm
+no_splat "the kernel log is clean"
+finish
