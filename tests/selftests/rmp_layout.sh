@@ -54,7 +54,7 @@ fault()
 mend()
 {
 	for msr in $RMP_BASE $RMP_END $RMP_CFG; do
-		emu msr $msr default >/dev/null
+		emu msr "$msr" default >/dev/null
 	done
 	emu rst restore >/dev/null
 }
@@ -114,7 +114,7 @@ if [ "$MODEL" != zen4 ]; then
 			emu rst "$index" "$word"
 		done
 	}
-	for step in 1 7 60; do
+	for step in 3 16 60; do
 		log_mark
 		look "random bytes in every ${step}. entry" hostile $step
 		at_least "random bytes in every ${step}. entry: faults" "$(grep -c '^issue: ' /tmp/segments)" 1
