@@ -3,7 +3,7 @@
 //! What the conversions of pages mean for regions: which are lost, which may be won back, and when.
 //!
 //! The probes count in lines (`sys/probe.rs`), the thread reads them here. The processor's answer is
-//! the truth; where a count disagrees it is put right. See `Documentation/design/dirt.rst`.
+//! the truth; where a count disagrees it is put right. See `Documentation/dirt.rst`.
 
 use super::{
     bitmap::Bits,

@@ -3,7 +3,7 @@
 # The module comes and goes while pages are converted on all CPUs.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 20
+begin 13
 
 loads=0
 
@@ -18,7 +18,7 @@ unload
 log_mark
 insmod $MODULES/rmp_storm.ko regions=3 threads=8 || bail "rmp_storm.ko does not load"
 rm -f /tmp/storm.done
-{ try write $STORM/run "25 1" >/tmp/storm.result; : >/tmp/storm.done; } &
+{ try write $STORM/run "30 1" >/tmp/storm.result; : >/tmp/storm.done; } &
 while [ ! -e /tmp/storm.done ]; do
 	is "insmod" "$(try insmod $MODULE)" ok
 	sleep 0.7
@@ -27,7 +27,7 @@ while [ ! -e /tmp/storm.done ]; do
 done
 wait
 is "the storm" "$(cat /tmp/storm.result)" ok
-at_least "loads" "$loads" 4
+at_least "loads" "$loads" 2
 is "no conversion failed" "$(sed -n 's/.*failures \([0-9]*\) .*/\1/p' $STORM/result)" 0
 like "nothing is watched any more" "$(cat /sys/kernel/tracing/enabled_functions)" ""
 
