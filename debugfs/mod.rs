@@ -7,6 +7,7 @@
 //! Documented in `Documentation/ABI/testing/debugfs-rmpopt`.
 
 mod cpu;
+mod memory;
 mod regions;
 mod rmp;
 mod stats;
@@ -34,6 +35,7 @@ pub(crate) fn files(engine: &Arc<Engine>) -> Result<Files<Engine>> {
     let mut files = Files::new(c"rmpopt");
     let root = files.root();
     files.add(root, c"rmpopt-table", engine.clone(), table::show, 0)?;
+    files.add(root, c"memory", engine.clone(), memory::show, 0)?;
     files.add(root, c"stats", engine.clone(), stats::show, 0)?;
     files.add(root, c"regions", engine.clone(), regions::show, 0)?;
     rmp::add(&mut files, engine)?;

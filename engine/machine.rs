@@ -69,6 +69,9 @@ pub(crate) struct Machine {
     claimed: KVVec<Atomic<u32>>,
 }
 
+/// Bitmaps of regions in a [`Machine`].
+pub(crate) const BITMAPS: usize = 5;
+
 /// A region that no other core may attempt meanwhile. Dropping it releases the region.
 pub(crate) struct Claim<'a>(&'a Atomic<u32>);
 

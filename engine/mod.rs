@@ -16,6 +16,7 @@ pub(crate) mod control;
 pub(crate) mod core;
 pub(crate) mod dirt;
 pub(crate) mod extent;
+pub(crate) mod footprint;
 pub(crate) mod hands;
 pub(crate) mod lookup;
 pub(crate) mod machine;

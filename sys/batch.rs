@@ -111,6 +111,9 @@ pub(crate) struct Batch {
 unsafe impl Send for Batch {}
 
 impl Batch {
+    /// Bytes for each CPU of a batch.
+    pub(crate) const SLOT_BYTES: usize = size_of::<Slot>();
+
     /// Makes a batch for at most `capacity` CPUs. May sleep.
     ///
     /// # Errors
