@@ -233,7 +233,11 @@ impl Machine {
     /// Claims a region for the calling core. `None` while another one has it.
     pub(crate) fn claim(&self, place: usize) -> Option<Claim<'_>> {
         let word = self.claimed.get(place)?;
-        word.cmpxchg(0, 1, Acquire).is_ok().then_some(Claim(word))
+        // Made only where it was won: dropping one that was not would release another core's.
+        match word.cmpxchg(0, 1, Acquire) {
+            Ok(_) => Some(Claim(word)),
+            Err(_) => None,
+        }
     }
 
     fn core_index(&self, cpu: Cpu) -> Option<u32> {
