@@ -121,7 +121,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// The nodes of the RAM that a segment covers, each once, in the order of their memory.
+/// The nodes of the RAM that a segment covers, as a list.
 struct Nodes<'a> {
     machine: &'a Machine,
     segment: &'a Segment,
@@ -130,22 +130,15 @@ struct Nodes<'a> {
 impl fmt::Display for Nodes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let covered = &self.segment.covered;
-        let inside = self.machine.ram.iter().filter(|ram| {
-            let base = ram.region.base().as_u64();
-            covered.start <= base && base < covered.end
-        });
-        let mut last = None;
-        let mut separator = "";
-        for ram in inside {
-            if last != Some(ram.node) {
-                write!(f, "{separator}{}", ram.node)?;
-                separator = ",";
-            }
-            last = Some(ram.node);
-        }
-        if last.is_none() {
-            f.write_str("none")?;
-        }
-        Ok(())
+        let nodes = || {
+            let ram = self.machine.ram.iter().filter(|ram| {
+                let base = ram.region.base().as_u64();
+                covered.start <= base && base < covered.end
+            });
+            ram.map(|ram| ram.node)
+        };
+        let end = nodes().max().map_or(0, |last| last.saturating_add(1));
+        let present = (0..end).filter(|node| nodes().any(|other| other == *node));
+        write!(f, "{}", Ranges(present))
     }
 }

@@ -5,6 +5,7 @@ use crate::{
         count,
         Depth,
         Entries,
+        Held,
         Tally, //
     },
     sev::{
@@ -150,6 +151,21 @@ fn the_first_is_enough_where_only_that_is_asked() {
     let tally = count(&mut table, region(), Depth::First).unwrap();
     assert_eq!(tally.guest, 512);
     assert_eq!(table.reads, 4);
+}
+
+#[test]
+fn what_holds_a_region_is_named() {
+    let tally = |guest, firmware| Tally { guest, firmware };
+    let held = |tally, own| Held::by(tally, own).to_string();
+    assert_eq!(held(tally(0, 0), 0), "none");
+    assert!(Held::by(tally(0, 0), 0).nothing());
+    assert_eq!(held(tally(1, 0), 0), "guest");
+    assert_eq!(held(tally(0, 512), 512), "rmp");
+    // More firmware than the RMP itself takes.
+    assert_eq!(held(tally(3, 513), 512), "guest,firmware,rmp");
+    assert_eq!(held(tally(0, 1), 0), "firmware");
+    // Where the firmware did not assign its RMP, it holds the region all the same.
+    assert_eq!(held(tally(0, 0), 512), "rmp");
 }
 
 #[test]
