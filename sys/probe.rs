@@ -171,7 +171,7 @@ impl<T: Ring> Drop for Probes<T> {
 /// Calls that the probes missed so far.
 pub(crate) fn missed() -> u64 {
     // SAFETY: Reads counters.
-    u64::from(unsafe { rmpopt_probe_missed() } as u32)
+    u64::try_from(unsafe { rmpopt_probe_missed() }).unwrap_or(u64::MAX)
 }
 
 /// Whether the bell has been rung since it was reset.
