@@ -35,7 +35,10 @@ pub(crate) fn bytes(host: Host) -> usize {
         (host.regions, size_of::<RamRegion>()),
         (host.regions, size_of::<u32>()),
         (host.regions, size_of::<Option<u32>>()),
-        (words(host.regions), BITMAPS.saturating_mul(size_of::<u64>())),
+        (
+            words(host.regions),
+            BITMAPS.saturating_mul(size_of::<u64>()),
+        ),
         // Machine::cores and core_of, Runner::batch, leading and taking_part.
         (host.cores, size_of::<CoreEntry>()),
         (host.cores, Batch::SLOT_BYTES),

@@ -9,6 +9,26 @@ use core::arch::asm;
 /// RAX.
 pub(super) const EX_TYPE_FAULT: i32 = 2;
 
+/// The end of an `asm!` block with one instruction, at label 1, that may fault.
+///
+/// It sets the operand `faulted` to 0. On a fault the kernel jumps behind that, with the vector in RAX.
+/// Changes no flags. The operand `ex_type` has to be [`EX_TYPE_FAULT`].
+macro_rules! fixup {
+    () => {
+        concat!(
+            "movb $0, {faulted}\n",
+            "2:\n",
+            ".pushsection __ex_table, \"a\", @progbits\n",
+            ".balign 4\n",
+            ".long (1b) - .\n",
+            ".long (2b) - .\n",
+            ".long {ex_type}\n",
+            ".popsection",
+        )
+    };
+}
+pub(super) use fixup;
+
 /// The exception that an instruction raised instead of doing its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -53,20 +73,13 @@ pub(crate) fn __rmpopt(_on: &OnCpu, rax: u64, rcx: u64) -> Result<bool, Fault> {
     let after: u64;
     let carry: u8;
     // SAFETY: RMPOPT reads no memory that the kernel knows of and changes only the core's own table
-    // and CF; whatever it answers, all accesses stay checked where they must be. The entry below
+    // and CF; whatever it answers, all accesses stay checked where they must be. The fixup
     // turns a fault into a jump to label 2 with `faulted` left at 1, and a `mov` changes no flags.
     unsafe {
         asm!(
             "1: .byte 0xf2, 0x0f, 0x01, 0xfc",
             "setc {carry}",
-            "movb $0, {faulted}",
-            "2:",
-            ".pushsection __ex_table, \"a\", @progbits",
-            ".balign 4",
-            ".long (1b) - .",
-            ".long (2b) - .",
-            ".long {ex_type}",
-            ".popsection",
+            fixup!(),
             inout("rax") rax => after,
             in("rcx") rcx,
             carry = out(reg_byte) carry,
@@ -97,19 +110,12 @@ pub(crate) fn __rmpread(rax: u64) -> Result<(u32, [u8; 16]), Fault> {
     let mut buffer = RmpreadBuffer([0; 16]);
     let mut faulted = 1u8;
     let after: u64;
-    // SAFETY: RMPREAD reads the RMP and writes 16 bytes, the size of the buffer. The entry below turns
+    // SAFETY: RMPREAD reads the RMP and writes 16 bytes, the size of the buffer. The fixup turns
     // a fault into a jump to label 2 with `faulted` left at 1.
     unsafe {
         asm!(
             "1: .byte 0xf2, 0x0f, 0x01, 0xfd",
-            "movb $0, {faulted}",
-            "2:",
-            ".pushsection __ex_table, \"a\", @progbits",
-            ".balign 4",
-            ".long (1b) - .",
-            ".long (2b) - .",
-            ".long {ex_type}",
-            ".popsection",
+            fixup!(),
             inout("rax") rax => after,
             in("rcx") &raw mut buffer,
             faulted = inout(reg_byte) faulted,

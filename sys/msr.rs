@@ -5,6 +5,7 @@
 use super::{
     cpu::OnCpu,
     insn::{
+        fixup,
         Fault,
         EX_TYPE_FAULT, //
     },
@@ -19,19 +20,12 @@ use core::arch::asm;
 pub(crate) fn read(_on: &OnCpu, msr: u32) -> Result<u64, Fault> {
     let mut faulted = 1u8;
     let (low, high): (u64, u64);
-    // SAFETY: None of the MSRs that `sev/` names changes anything by being read, and the entry below
+    // SAFETY: None of the MSRs that `sev/` names changes anything by being read, and the fixup
     // turns a fault into a jump to label 2 with `faulted` left at 1.
     unsafe {
         asm!(
             "1: rdmsr",
-            "movb $0, {faulted}",
-            "2:",
-            ".pushsection __ex_table, \"a\", @progbits",
-            ".balign 4",
-            ".long (1b) - .",
-            ".long (2b) - .",
-            ".long {ex_type}",
-            ".popsection",
+            fixup!(),
             in("ecx") msr,
             out("rax") low,
             out("rdx") high,
@@ -57,19 +51,12 @@ pub(crate) fn write(_on: &OnCpu, msr: u32, value: u64) -> Result<(), Fault> {
     let mut faulted = 1u8;
     let after: u64;
     // SAFETY: RMPOPT_BASE, the one MSR that is written, decides where checks may be skipped after a
-    // successful RMPOPT and opens no access by itself. The entry below turns a fault into a jump to
+    // successful RMPOPT and opens no access by itself. The fixup turns a fault into a jump to
     // label 2 with `faulted` left at 1.
     unsafe {
         asm!(
             "1: wrmsr",
-            "movb $0, {faulted}",
-            "2:",
-            ".pushsection __ex_table, \"a\", @progbits",
-            ".balign 4",
-            ".long (1b) - .",
-            ".long (2b) - .",
-            ".long {ex_type}",
-            ".popsection",
+            fixup!(),
             in("ecx") msr,
             inout("rax") value & 0xffff_ffff => after,
             in("rdx") value >> 32,
