@@ -4,9 +4,10 @@
 //!
 //! No registers and no instructions (that is `sev/`), no files (`configfs/`, `debugfs/`). Pure files,
 //! which never name the kernel crate and are compiled and tested on the host too: [`bitmap`],
-//! [`census`], [`pass`], [`plan`], [`ranges`], [`region`], [`window`]. The others join them to the
-//! kernel: [`machine`] knows RAM and cores, [`hands`] is a core's part of a pass, [`runner`] carries a
-//! pass out, [`control`] takes requests, [`thread`] is the kthread that decides, [`status`] asks the
+//! [`census`], [`check`], [`extent`], [`pass`], [`plan`], [`ranges`], [`region`], [`stats`],
+//! [`tracker`], [`trigger`], [`window`]. The others join them to the kernel: [`machine`] knows RAM and
+//! cores, [`hands`] is a core's part of a pass, [`runner`] carries a pass out, [`dirt`] knows what has
+//! changed, [`control`] takes requests, [`thread`] is the kthread that decides, [`status`] asks the
 //! hardware for what the files show, [`occupancy`] and [`lookup`] what the RMP holds.
 
 pub(crate) mod bitmap;
