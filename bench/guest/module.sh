@@ -11,7 +11,7 @@ algorithm=module
 # samples NAME: a step is measured so often. Its own part is small, and what the
 # rest of the system does comes now and then.
 samples() {
-	echo "$1 $1.2 $1.3 $1.met"
+	echo "$1 $1.2 $1.3 $1.4 $1.5 $1.met"
 }
 
 load() {
@@ -46,12 +46,12 @@ idle() {
 cold() {
 	echo 0 >$CONTROL/enabled
 	[ "$1" != traced ] || echo >$TRACE/trace
-	measure "$1" port forget write $CONTROL/enabled 1 idle $CONTROL/action
+	measure "$1" every 40 port forget write $CONTROL/enabled 1 idle $CONTROL/action
 }
 
 # asked NAME [OPTION...]: a pass over everything, as an administrator orders it.
 asked() {
-	measure "$@" write $CONTROL/action 1 idle $CONTROL/action
+	measure "$@" every 40 write $CONTROL/action 1 idle $CONTROL/action
 }
 
 # ended NAME REGIONS [OPTION...]: guests ended, these regions came free. The
@@ -63,7 +63,7 @@ ended() {
 	if [ -e $CONTROL/auto ]; then
 		delay_ms=$(cat $CONTROL/delay_ms)
 		[ "$name" = timed ] || echo 150 >$CONTROL/delay_ms
-		measure "$name" every 200 "$@" regions "$regions" idle $CONTROL/action last 300
+		measure "$name" every 100 "$@" regions "$regions" idle $CONTROL/action last 250
 		echo "$delay_ms" >$CONTROL/delay_ms
 	else
 		measure "$name" "$@" write $CONTROL/action 1 regions "$regions" idle $CONTROL/action

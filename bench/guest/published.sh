@@ -8,9 +8,9 @@ CONTROL=/sys/kernel/debug/rmpopt_published
 # shellcheck disable=SC2034 # scenarios.sh has it
 algorithm=published
 
-# samples NAME: once is enough, its part is large.
+# samples NAME: as in module.sh; its part is large, so that fewer are enough.
 samples() {
-	echo "$1 $1.met"
+	echo "$1 $1.2 $1.3 $1.met"
 }
 
 load() {

@@ -4,6 +4,9 @@
  * description of the C series "Add RMPOPT support", last version of June 2026;
  * it shares no code with it. Never use it for anything but the bench.
  *
+ * What it does besides is left out, because nothing of it is measured: CPU
+ * hotplug is not switched off, and a processor that faults is not reported.
+ *
  * At load RMPOPT_BASE is set on one thread of each core, from the lowest RAM on.
  * A pass is a work item: the CPU that it happens to run on verifies every GiB
  * from the lowest to the highest page frame, holes included; then, for each GiB,

@@ -5,7 +5,7 @@
 use crate::check::{self, Check, Pair, Probe};
 use crate::model::{self, Calibration, Large, CLOCK, CORES, TABLE};
 use crate::plot::{self, Diagram, Line};
-use crate::run::{float, number, total, whole, worst, Algorithm, Run, Step};
+use crate::run::{float, median, number, total, whole, worst, Algorithm, Run, Step};
 use crate::table::{ratio, Table};
 use std::fmt::Write;
 use std::path::Path;
@@ -218,6 +218,17 @@ fn counted(out: &mut String, pairs: &[Pair<'_>]) -> Result<(), String> {
             }
         }
         let _ = write!(out, "{table}");
+        let of_cold = |run: &Run| -> Result<crate::run::Net, String> {
+            Ok(check::step(run, "cold")?.net(check::step(run, "idle")?))
+        };
+        let (theirs, ours) = (of_cold(pair.published)?, of_cold(pair.module)?);
+        let _ = writeln!(
+            out,
+            "Cold: the module's worst core retires {} of the kernel instructions of the published algorithm's worst core, \
+             which waits spinning, and {} of those of its median core, which is only interrupted.",
+            ratio(worst(&ours.instructions), worst(&theirs.instructions)),
+            ratio(worst(&ours.instructions), median(&theirs.instructions)),
+        );
         if let Some(traced) = &pair.module.traced {
             let _ = writeln!(
                 out,

@@ -214,6 +214,13 @@ pub fn worst(of: &[u64]) -> u64 {
     of.iter().copied().max().unwrap_or(0)
 }
 
+/// The one in the middle: of the published algorithm a core that is interrupted, not the one that interrupts.
+pub fn median(of: &[u64]) -> u64 {
+    let mut sorted = of.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or(0)
+}
+
 /// Their sum.
 pub fn total(of: &[u64]) -> u64 {
     of.iter().sum()
@@ -285,6 +292,15 @@ mod tests {
         assert_eq!(net.instructions, [30, 0]);
         assert_eq!(net.function_calls, [2, 1]);
         assert_eq!(net.reschedules, [3, 4]);
+    }
+
+    #[test]
+    fn of_some_numbers() {
+        assert_eq!(
+            (worst(&[3, 9, 4]), median(&[3, 9, 4]), total(&[3, 9, 4])),
+            (9, 4, 16)
+        );
+        assert_eq!((worst(&[]), median(&[]), total(&[])), (0, 0, 0));
     }
 
     #[test]
