@@ -106,6 +106,7 @@ if [ "$MODEL" != zen4 ]; then
 	fault "RMP_END" "end-not-zero " emu msr $RMP_END 0x2000
 
 	# Random bytes, from full tables to almost empty ones.
+	# shellcheck disable=SC2317 # look() calls it
 	hostile()
 	{
 		od -An -v -tx8 -N$((512 * 8)) /dev/urandom | tr -s ' ' '\n' | grep . | awk -v step="$1" '

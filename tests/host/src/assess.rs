@@ -35,7 +35,7 @@ fn zen6() -> Found {
         rmp: RmpRegisters {
             base: 0x7000_0000,
             end: 0,
-            cfg: 1 | 36 << 8,
+            cfg: 1 | (36 << 8),
         },
         ..Found::default()
     }

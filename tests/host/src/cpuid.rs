@@ -61,13 +61,13 @@ fn turin() {
 #[test]
 fn without_a_hard_limit_the_whole_table_counts() {
     let soft = Leaf { ebx: 0x10, ..TURIN };
-    let found = processor(0x8000_0028, 1 << 4 | 1 << 23, soft);
+    let found = processor(0x8000_0028, (1 << 4) | (1 << 23), soft);
     assert_eq!(found.segmented.unwrap().segments(), 512);
     let wide = Leaf {
         ebx: 0x7ff,
         ..TURIN
     };
-    let found = processor(0x8000_0028, 1 << 4 | 1 << 23, wide);
+    let found = processor(0x8000_0028, (1 << 4) | (1 << 23), wide);
     assert_eq!(found.segmented.unwrap().segments(), 512);
 }
 
@@ -91,7 +91,7 @@ fn each_capability_is_its_own_bit() {
 
 #[test]
 fn milan_has_no_leaf_25() {
-    let found = processor(0x8000_0023, 1 << 4 | 1 << 23, Leaf { edx: 1, ..TURIN });
+    let found = processor(0x8000_0023, (1 << 4) | (1 << 23), Leaf { edx: 1, ..TURIN });
     assert!(found.snp && !found.rmpopt);
     assert_eq!(found.segmented.unwrap().max_shift, 0);
 }

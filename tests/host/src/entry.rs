@@ -46,7 +46,7 @@ fn a_page_of_the_host_is_all_zero() {
 #[test]
 fn a_guest_page_as_zen_4_stores_it() {
     // ASID 5, guest address 4 GiB + 2 MiB, 2 MiB, validated.
-    let entry = Entry::from_raw(1 << 62 | 5 << 51 | 0x1_0020_0000 | 0b011);
+    let entry = Entry::from_raw((1 << 62) | (5 << 51) | 0x1_0020_0000 | 0b011);
     assert_eq!(entry.owner(), Owner::Guest(5));
     assert_eq!(common(&entry), (true, Size::Block, false, 0x1_0020_0000, 5));
     assert_eq!((entry.vmsa, entry.validated), (Some(false), Some(true)));
@@ -93,10 +93,10 @@ proptest! {
     ) {
         let bit = |set: bool, bit: u32| u64::from(set) << bit;
         let raw = bit(assigned, 0) | bit(huge, 1) | bit(immutable, 2) | gpa
-            | u64::from(asid) << 51 | bit(vmsa, 61) | bit(validated, 62) | bit(high_reserved, 63)
+            | (u64::from(asid) << 51) | bit(vmsa, 61) | bit(validated, 62) | bit(high_reserved, 63)
             | 0xff8;
         let raw = Entry::from_raw(raw);
-        let size = u8::from(huge) | u8::from(others) << 1;
+        let size = u8::from(huge) | (u8::from(others) << 1);
         let read = Entry::from_rmpread(
             operand(gpa, u8::from(assigned), size, u8::from(immutable), asid)
         );

@@ -61,7 +61,7 @@ fn registers(base: u64, shift: u64) -> RmpRegisters {
     RmpRegisters {
         base,
         end: 0,
-        cfg: 1 | shift << 8,
+        cfg: 1 | (shift << 8),
     }
 }
 
@@ -187,7 +187,7 @@ fn each_fault_has_its_name() {
         &["base-misaligned"],
     );
     check(good, &|t| t[0] |= 1 << 52, &["reserved-bits"]);
-    check(good, &|t| t[16] = 40 * TIB | 1, &["beyond-limit"]);
+    check(good, &|t| t[16] = (40 * TIB) | 1, &["beyond-limit"]);
     check(good, &|t| t[0] |= 0x1000, &["clamped"]);
     check(good, &|t| t[0] &= 0xfffff, &["no-entries"]);
     check(good, &|t| t[9] = t[8], &["overlap"]);
@@ -361,7 +361,7 @@ proptest! {
             }
         }
         let limits = SegmentLimits { min_shift, max_shift, cacheable, hard_limit };
-        let registers = RmpRegisters { base, end, cfg: 1 | shift << 8 };
+        let registers = RmpRegisters { base, end, cfg: 1 | (shift << 8) };
         let layout = Layout::Segmented(Segmented::new(registers, limits, &table));
         let mut before = None;
         for segment in layout.segments() {

@@ -46,7 +46,7 @@ fn a_segmented_rmp_needs_a_base_only() {
     let rmp = RmpRegisters {
         base: 0x7000_0000,
         end: 0,
-        cfg: 1 | 36 << 8,
+        cfg: 1 | (36 << 8),
     };
     assert!(rmp.present() && rmp.segmented());
     assert_eq!(rmp.segment_shift(), 36);
@@ -67,7 +67,7 @@ fn addresses_lose_their_reserved_bits() {
 #[test]
 fn rmpopt_base_holds_a_region_and_a_switch() {
     let region = Region::new(5).unwrap();
-    assert_eq!(RmpoptBase::on(region).0, 5 * GIB | 1);
+    assert_eq!(RmpoptBase::on(region).0, (5 * GIB) | 1);
     assert!(RmpoptBase::on(region).enabled());
     assert_eq!(RmpoptBase::on(region).first(), Some(region));
     assert!(!RmpoptBase::OFF.enabled());
