@@ -79,7 +79,7 @@ races=$(emu get races_lost)
 at_least "regions became empty" "$empty" 64
 note "became empty $empty, lost to races $races"
 at_most "scans" "$(emu get rmpopt.scans)" $((empty + races))
-at_least "passes meanwhile" $(($(passes given-back) + $(passes host))) 5
+at_least "passes meanwhile" $(($(passes given-back) + $(passes host))) 2
 at_least "passes for what was given back" "$(passes given-back)" 2
 is "no #UD" "$(emu get rmpopt.ud)" 0
 
