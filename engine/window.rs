@@ -90,7 +90,7 @@ fn worth(policy: Policy, nodes: &impl Nodes, from: u32, to: u32) -> u64 {
         }
     };
     if preferred {
-        near.saturating_add(255 * SPAN as u64)
+        near.saturating_add(255 * u64::from(SPAN))
     } else {
         near
     }
