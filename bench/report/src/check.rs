@@ -202,8 +202,11 @@ pub fn large(nodes: &[u64], calibrations: &[Calibration]) -> Vec<Check> {
 pub struct Probe {
     /// With the module.
     pub all: u64,
-    /// Of these beyond an empty probe's.
+    /// Of these beyond an empty probe's. All of them, where the module has something cheaper than fprobe:
+    /// then an empty one is no measure.
     pub ours: u64,
+    /// What an empty fprobe costs.
+    pub empty: u64,
 }
 
 impl Probe {
@@ -219,9 +222,167 @@ impl Probe {
             call("conversions_with")?,
             call("conversions_bare")?,
         );
+        let (all, empty) = (with.saturating_sub(without), bare.saturating_sub(without));
         Some(Self {
-            all: with.saturating_sub(without),
-            ours: with.saturating_sub(bare.max(without)),
+            all,
+            ours: all.checked_sub(empty).unwrap_or(all),
+            empty,
         })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::run::{Algorithm, Traced};
+    use std::collections::BTreeMap;
+
+    /// A run on 4 cores with 204 free regions in which all is as asked for.
+    fn run(algorithm: Algorithm) -> Run {
+        let step = |verify, scans, instructions| Step {
+            samples: 1,
+            verify,
+            scans,
+            most_cores_in_region: 1,
+            function_calls: vec![0; 4],
+            reschedules: vec![0; 4],
+            instructions: vec![instructions; 4],
+            ..Step::default()
+        };
+        let published = algorithm == Algorithm::Published;
+        let cold = if published { 10_000 } else { 1000 };
+        let mut steps: BTreeMap<String, Step> = [
+            ("idle", step(0, 0, 0)),
+            ("cold", step(816, 204, cold)),
+            ("every_region_held", step(204, 204, 0)),
+            ("one_region", step(4, 1, 0)),
+            ("guest_of_8_gib", step(32, 8, 0)),
+            ("timed", step(32, 8, 0)),
+            ("every_guest", step(816, 204, 0)),
+        ]
+        .map(|(name, step)| (name.into(), step))
+        .into();
+        for (name, cost) in [("without", 500), ("with", 580), ("bare", 1200)] {
+            let conversions = Step {
+                own_instructions: cost * 10,
+                rmpupdate: 10,
+                ..Step::default()
+            };
+            steps.insert(format!("conversions_{name}"), conversions);
+        }
+        Run {
+            algorithm,
+            kernel: "7.3.4".into(),
+            emulator: "x".into(),
+            host: Host {
+                cpus: 8,
+                cores: 4,
+                threads: 2,
+                nodes: 2,
+                regions: (0..204).collect(),
+                firmware: Vec::new(),
+            },
+            delay_ms: Some(500),
+            traced: Some(Traced {
+                work: vec![2; 4],
+                wake: 1,
+                broadcast: 0,
+            }),
+            steps,
+        }
+    }
+
+    fn missed(change: impl FnOnce(&mut Run)) -> Vec<&'static str> {
+        let published = run(Algorithm::Published);
+        let mut module = run(Algorithm::Module);
+        change(&mut module);
+        let pair = Pair {
+            published: &published,
+            module: &module,
+        };
+        let checks = host(&pair).unwrap();
+        assert!(checks.len() >= 17);
+        let missed = checks.iter().filter(|c| !c.passed());
+        missed.map(|c| c.what).collect()
+    }
+
+    fn of<'a>(run: &'a mut Run, name: &str) -> &'a mut Step {
+        run.steps.get_mut(name).unwrap()
+    }
+
+    #[test]
+    fn all_as_asked_for() {
+        assert_eq!(missed(|_| ()), [""; 0]);
+    }
+
+    #[test]
+    fn each_figure_can_be_missed() {
+        assert_eq!(missed(|r| of(r, "idle").verify = 1), ["unasked: RMPOPT"]);
+        assert_eq!(
+            missed(|r| of(r, "cold").scans = 203).first(),
+            Some(&"cold: scans that are missing")
+        );
+        assert_eq!(
+            missed(|r| of(r, "cold").verify = 817),
+            ["cold: RMPOPT, scans + (cores - 1) x free"]
+        );
+        assert_eq!(
+            missed(|r| of(r, "cold").most_cores_in_region = 3),
+            ["cold: cores in one region at once"]
+        );
+        assert_eq!(
+            missed(|r| of(r, "cold").instructions[2] = 2001),
+            ["cold: kernel instructions, worst core, of published"]
+        );
+        assert_eq!(
+            missed(|r| r.traced.as_mut().unwrap().work[1] = 3),
+            ["cold: function-call interrupts with work, worst core"]
+        );
+        assert_eq!(
+            missed(|r| of(r, "every_region_held").verify = 205),
+            ["all held: RMPOPT beyond the leaders'"]
+        );
+        assert_eq!(
+            missed(|r| of(r, "guest_of_8_gib").verify = 33),
+            ["8 GiB end: RMPOPT, 8 x cores"]
+        );
+        assert_eq!(
+            missed(|r| of(r, "timed").optimised_us = 701_000),
+            ["8 GiB end: ms until optimised, delay_ms + 200"]
+        );
+        assert_eq!(
+            missed(|r| of(r, "every_guest").late = true),
+            ["guests end: not optimised in time"]
+        );
+    }
+
+    #[test]
+    fn a_probe_is_ours_beyond_an_empty_one_or_all_of_it() {
+        let mut run = run(Algorithm::Module);
+        assert_eq!(
+            Probe::of(&run),
+            Some(Probe {
+                all: 80,
+                ours: 80,
+                empty: 700
+            })
+        );
+        of(&mut run, "conversions_with").own_instructions = 12_500;
+        assert_eq!(
+            Probe::of(&run),
+            Some(Probe {
+                all: 750,
+                ours: 50,
+                empty: 700
+            })
+        );
+    }
+
+    #[test]
+    fn the_large_machine_is_within_its_limit() {
+        let checks = large(&[2, 8], &[model::AFTER_GUESTS, model::at_boot()]);
+        assert_eq!(checks.len(), 4);
+        assert!(checks.iter().all(Check::passed), "{checks:?}");
     }
 }

@@ -45,7 +45,7 @@ fn range(values: impl Iterator<Item = f64>) -> Option<std::ops::Range<f64>> {
     let (low, high) = values
         .filter(|v| *v > 0.0)
         .fold((f64::MAX, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));
-    (high > 0.0).then(|| low / 1.3..high * 1.6)
+    (high > 0.0).then(|| low / 1.3..high * 4.0)
 }
 
 fn one<'a>(
@@ -81,6 +81,12 @@ fn one<'a>(
             .draw_series(LineSeries::new(line.points.iter().copied(), style))?
             .label(&line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        let size = if line.thin { 2 } else { 3 };
+        chart.draw_series(
+            line.points
+                .iter()
+                .map(|point| Circle::new(*point, size, colour.filled())),
+        )?;
     }
     chart
         .configure_series_labels()

@@ -261,13 +261,17 @@ fn counted(out: &mut String, pairs: &[Pair<'_>]) -> Result<(), String> {
 }
 
 fn probes(out: &mut String, pairs: &[Pair<'_>]) {
-    let mut table = Table::new(1, &["host", "a probed call", "of these ours"]);
+    let mut table = Table::new(
+        1,
+        &["host", "a probed call", "of these ours", "an empty fprobe"],
+    );
     for pair in pairs {
         if let Some(probe) = Probe::of(pair.module) {
             table.row(vec![
                 pair.shape(),
                 probe.all.to_string(),
                 probe.ours.to_string(),
+                probe.empty.to_string(),
             ]);
         }
     }
