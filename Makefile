@@ -34,7 +34,7 @@ all: module
 module: ## build rmpopt.ko (the default); KDIR=/path against that tree
 ifdef KDIR
 	@$(TREE)/scripts/check-kdir $(KDIR)
-	@mkdir -p $(TREE)/build/module
+	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/module
 	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules
 	@cp $(TREE)/build/module/rmpopt.ko $(TREE)/rmpopt.ko
 else
@@ -44,7 +44,7 @@ endif
 
 test-modules: ## build the selftests' modules
 ifdef KDIR
-	@mkdir -p $(TREE)/build/test-modules
+	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/test-modules
 	$(MAKE) -C $(KDIR) M=$(TREE)/tests/selftests/modules MO=$(TREE)/build/test-modules modules
 else
 	@$(TREE)/scripts/root
@@ -86,7 +86,7 @@ bench: all-parts bench-modules ## measure against the published algorithm; SHAPE
 
 bench-modules:
 ifdef KDIR
-	@mkdir -p $(TREE)/build/bench/modules
+	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/bench/modules
 	$(MAKE) -C $(KDIR) M=$(TREE)/bench MO=$(TREE)/build/bench/modules modules
 else
 	@$(TREE)/scripts/root
