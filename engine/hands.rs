@@ -53,6 +53,12 @@ pub(crate) struct CoreHands<'a> {
     _background: Background,
 }
 
+/// How long a core sleeps at first while others are at all regions that it still needs, in
+/// microseconds: some RMPOPT long.
+const SHORTEST_WAIT: u64 = 25;
+/// The longest of these sleeps.
+const LONGEST_WAIT: u64 = 400;
+
 /// How often in a row RMPOPT_BASE may be lost before the core counts as broken.
 const LOSSES: u32 = 3;
 
@@ -182,6 +188,14 @@ impl Hands for CoreHands<'_> {
         if self.slice.get().elapsed() >= slice {
             cpu::reschedule();
             self.slice.set(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn wait(&self, times: u32) -> Result<(), Stop> {
+        cpu::sleep_us((SHORTEST_WAIT << times.min(4)).min(LONGEST_WAIT));
+        if self.engine.control.aborting() {
+            return Err(Stop::Asked);
         }
         Ok(())
     }

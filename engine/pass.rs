@@ -50,6 +50,13 @@ pub(crate) trait Hands {
     /// The reason to stop.
     fn breathe(&self) -> Result<(), Stop>;
 
+    /// Sleeps a little, as others are at all that is left to do: the longer, the more often in a row.
+    ///
+    /// # Errors
+    ///
+    /// The reason to stop.
+    fn wait(&self, times: u32) -> Result<(), Stop>;
+
     /// Whether the region lies in this core's window.
     fn covers(&self, place: usize) -> bool;
 
@@ -121,8 +128,10 @@ pub(crate) fn follow<W: Word, H: Hands>(
     tally: &mut Tally,
 ) -> Result<(), Stop> {
     let mut busy = true;
+    let mut waits = 0u32;
     while busy {
         busy = false;
+        let before = tally.attempted;
         for place in board.free.iter_from(start) {
             if hands.has(place) || !hands.covers(place) || board.lost.test(place) {
                 continue;
@@ -137,6 +146,14 @@ pub(crate) fn follow<W: Word, H: Hands>(
                 // On to the next one, and back to this one in another round.
                 Answer::Busy => busy = true,
             }
+        }
+        if busy {
+            waits = if tally.attempted == before {
+                waits.saturating_add(1)
+            } else {
+                1
+            };
+            hands.wait(waits)?;
         }
     }
     Ok(())

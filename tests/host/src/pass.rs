@@ -43,6 +43,7 @@ struct Fake {
     /// Stops with this at the rescheduling point of that number.
     interrupt: Cell<Option<(usize, Stop)>>,
     breaths: Cell<usize>,
+    waits: Cell<usize>,
 }
 
 impl Hands for Fake {
@@ -70,6 +71,11 @@ impl Hands for Fake {
             Some((at, stop)) if breath == at => Err(stop),
             _ => Ok(()),
         }
+    }
+
+    fn wait(&self, _times: u32) -> Result<(), Stop> {
+        self.waits.set(self.waits.get() + 1);
+        Ok(())
     }
 
     fn covers(&self, place: usize) -> bool {
@@ -176,6 +182,7 @@ fn a_follower_comes_back_to_a_region_that_another_core_is_at() {
     assert_eq!(attempts[..4], [0, 1, 4, 5]);
     assert_eq!(attempts[REGIONS - 2..], [2, 3]);
     assert_eq!((tally.attempted, tally.won), (20, 20));
+    assert_eq!(core.waits.get(), 1);
 }
 
 #[test]
