@@ -36,7 +36,7 @@ const RMPOPT_PROBE_DIRECT: ffi::c_int = 1;
 const RMPOPT_PROBE_FPROBE: ffi::c_int = 2;
 
 /// What is known of one region, in a cache line of its own. The meaning of the fields is that of
-/// `engine/dirt.rs`.
+/// `engine/dirt/`.
 #[repr(C, align(64))]
 pub(crate) struct Line {
     /// Changed by every conversion: see `engine/tracker.rs`.

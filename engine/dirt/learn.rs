@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a pass teaches: which regions were won, and which counts were wrong.
+
+use super::{
+    apply,
+    changed,
+    state,
+    Census,
+    Dirt,
+    Fate, //
+};
+use crate::{
+    engine::{
+        control::Attempt,
+        machine::Machine,
+        stats::{
+            Outcome,
+            Reason, //
+        },
+        tracker::{
+            contradicts,
+            learn,
+            Answer,
+            State, //
+        },
+    },
+    sys::{
+        probe::{
+            now_ms,
+            Line, //
+        },
+        trace, //
+    },
+};
+use kernel::sync::atomic::Relaxed;
+
+impl Dirt {
+    /// A pass is about to begin.
+    pub(crate) fn begin(&self, machine: &Machine, attempt: Attempt, reason: Reason) {
+        let now = now_ms();
+        let board = machine.board();
+        let mut regions = 0u32;
+        for (place, ram) in machine.ram.iter().enumerate() {
+            let attempted = match attempt {
+                Attempt::None => false,
+                Attempt::Fill => board.open.test(place),
+                Attempt::Changed => board.open.test(place) || machine.changed().test(place),
+                Attempt::All => true,
+            };
+            if !attempted {
+                continue;
+            }
+            regions = regions.saturating_add(1);
+            if let Some(line) = self.lines.line(ram.region.gib()) {
+                let state = state(line);
+                line.before.store(state.0, Relaxed);
+                if changed(line, state) {
+                    line.optimised.store(0, Relaxed);
+                }
+                line.seen.store(state.conversions(), Relaxed);
+                line.attempt.store(now, Relaxed);
+                line.result.store(Fate::Open.code(), Relaxed);
+            }
+        }
+        trace::pass_begin(reason.code(), regions);
+    }
+
+    /// A pass has ended: learns from what came out. `outcome` says what only the runner knows.
+    pub(crate) fn end(
+        &self,
+        machine: &Machine,
+        reason: Reason,
+        mut outcome: Outcome,
+        census: &impl Census,
+    ) {
+        let now = now_ms();
+        let board = machine.board();
+        for (place, line) in self.all(machine) {
+            if Fate::of(line) != Fate::Open || board.open.test(place) {
+                continue;
+            }
+            outcome.attempted = outcome.attempted.saturating_add(1);
+            let (fate, sum) = if board.lost.test(place) {
+                (Fate::Lost, &mut outcome.lost)
+            } else if board.free.test(place) {
+                (Fate::Optimised, &mut outcome.won)
+            } else {
+                (Fate::Held, &mut outcome.held)
+            };
+            *sum = sum.saturating_add(1);
+            line.result.store(fate.code(), Relaxed);
+            match fate {
+                Fate::Optimised => self.won(machine, place, line, now),
+                Fate::Held => self.held(machine, place, line, census),
+                _ => line.optimised.store(0, Relaxed),
+            }
+        }
+        self.stats.lock().add(reason, &outcome);
+        let spent = outcome.leaders_ns.saturating_add(outcome.followers_ns);
+        trace::pass_end(
+            reason.code(),
+            outcome.attempted,
+            outcome.cores,
+            outcome.scans(),
+            spent / 1000,
+        );
+    }
+
+    fn won(&self, machine: &Machine, place: usize, line: &Line, now: u64) {
+        let before = State(line.before.load(Relaxed));
+        self.put_right(line, before, Answer::Free);
+        if state(line).conversions() != before.conversions() {
+            return;
+        }
+        let last = line.last.load(Relaxed);
+        if line.optimised.xchg(1, Relaxed) == 0 && last != 0 {
+            let delay = now.saturating_sub(last);
+            self.stats.lock().delays.add(delay);
+            if let Some(ram) = machine.ram.get(place) {
+                trace::region_optimised(ram.region.gib(), delay);
+            }
+        }
+    }
+
+    fn held(&self, machine: &Machine, place: usize, line: &Line, census: &impl Census) {
+        line.optimised.store(0, Relaxed);
+        let before = State(line.before.load(Relaxed));
+        if !self.probed() || !before.pages().maybe_none() {
+            return;
+        }
+        let pages = machine.ram.get(place).and_then(|r| census.count(r.region));
+        if pages.is_some() {
+            let mut stats = self.stats.lock();
+            stats.censuses = stats.censuses.saturating_add(1);
+        }
+        self.put_right(line, before, Answer::Held(pages));
+    }
+
+    /// Puts the count right, unless a conversion has come in between: then the next attempt does.
+    fn put_right(&self, line: &Line, before: State, answer: Answer) {
+        if !self.probed() {
+            return;
+        }
+        if apply(line, before, learn(before, answer)) && contradicts(before) {
+            let mut stats = self.stats.lock();
+            stats.corrections = stats.corrections.saturating_add(1);
+        }
+    }
+}

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the conversions of pages mean for regions: which are lost, which may be won back, and when.
+//!
+//! The probes count in lines (`sys/probe.rs`), the thread reads them here: `due` tells when something
+//! is to be done, `learn` what a pass has taught. The processor's answer is the truth; where a count
+//! disagrees it is put right. See `Documentation/dirt.rst`.
+
+mod due;
+mod fate;
+mod learn;
+
+pub(crate) use self::{
+    due::{
+        Due,
+        Task,
+        POLL_MS, //
+    },
+    fate::Fate, //
+};
+
+use super::{
+    bitmap::Bits,
+    machine::Machine,
+    stats::Stats,
+    tracker::{
+        Look,
+        Pages,
+        Sight,
+        State, //
+    }, //
+};
+use crate::{
+    sev::addr::Region,
+    sys::{
+        probe::{
+            now_ms,
+            Kind,
+            Line,
+            Lines, //
+        },
+        trace, //
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Mutex, //
+    },
+};
+
+/// Counts assigned pages of a region, where that can be done.
+pub(crate) trait Census {
+    /// Assigned 4 KiB pages. `None` where they cannot be counted. May sleep.
+    fn count(&self, region: Region) -> Option<u32>;
+}
+
+/// A region as the probes and the last attempt left it.
+pub(crate) struct RegionState {
+    /// Assigned pages, as counted.
+    pub(crate) pages: Pages,
+    /// It changed since it was last dealt with.
+    pub(crate) changed: bool,
+    /// It was optimised and not lost since.
+    pub(crate) optimised: bool,
+    /// Milliseconds since the last conversion.
+    pub(crate) converted: Option<u64>,
+    /// Milliseconds since the last attempt.
+    pub(crate) attempted: Option<u64>,
+    /// What came of that.
+    pub(crate) fate: Fate,
+}
+
+/// All that is known of changes.
+#[pin_data]
+pub(crate) struct Dirt {
+    lines: Lines,
+    /// 0: conversions are not seen. Otherwise as [`Dirt::set_probed`] says.
+    probed: Atomic<u32>,
+    checked: Atomic<u64>,
+    #[pin]
+    stats: Mutex<Stats>,
+}
+
+impl Dirt {
+    /// Nothing is known yet.
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            lines: Lines::new()?,
+            probed: Atomic::new(0),
+            checked: Atomic::new(now_ms()),
+            stats <- new_mutex!(Stats::default()),
+        })
+    }
+
+    /// Sees to it that each region with RAM has a line. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn cover(&self, machine: &Machine) -> Result {
+        for ram in machine.ram.iter() {
+            match self.lines.cover(ram.region.gib(), State::UNKNOWN.0) {
+                // Too far up to be watched: the full check does it.
+                Err(e) if e == EFBIG => break,
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// The probes are in place.
+    pub(crate) fn set_probed(&self, kind: Kind) {
+        let code = match kind {
+            Kind::Direct => 1,
+            Kind::Fprobe => 2,
+        };
+        self.probed.store(code, Relaxed);
+    }
+
+    /// How conversions are seen. `None` while they are not.
+    pub(crate) fn kind(&self) -> Option<Kind> {
+        match self.probed.load(Relaxed) {
+            0 => None,
+            1 => Some(Kind::Direct),
+            _ => Some(Kind::Fprobe),
+        }
+    }
+
+    /// Whether conversions are seen.
+    pub(crate) fn probed(&self) -> bool {
+        self.kind().is_some()
+    }
+
+    /// The sums over all passes.
+    pub(crate) fn stats(&self) -> Stats {
+        *self.stats.lock()
+    }
+
+    fn line(&self, machine: &Machine, place: usize) -> Option<&Line> {
+        self.lines.line(machine.ram.get(place)?.region.gib())
+    }
+
+    fn all<'a>(&'a self, machine: &'a Machine) -> impl Iterator<Item = (usize, &'a Line)> {
+        let places = machine.ram.iter().enumerate();
+        places.filter_map(|(place, ram)| Some((place, self.lines.line(ram.region.gib())?)))
+    }
+
+    /// A region for those who show it.
+    pub(crate) fn region(&self, region: Region) -> Option<RegionState> {
+        let line = self.lines.line(region.gib())?;
+        let state = state(line);
+        let now = now_ms();
+        let ago = |then: u64| (then != 0).then(|| now.saturating_sub(then));
+        Some(RegionState {
+            pages: state.pages(),
+            changed: changed(line, state),
+            optimised: line.optimised.load(Relaxed) != 0,
+            converted: ago(line.last.load(Relaxed)),
+            attempted: ago(line.attempt.load(Relaxed)),
+            fate: Fate::of(line),
+        })
+    }
+
+    /// Conversions that the probes have seen.
+    pub(crate) fn conversions(&self, machine: &Machine) -> u64 {
+        self.all(machine)
+            .map(|(_, line)| u64::from(state(line).conversions()))
+            .fold(0, u64::saturating_add)
+    }
+
+    /// Marks everything that is not known to be free, or was found lost, as changed.
+    pub(crate) fn take_unproven(&self, machine: &Machine, lost: Bits<'_, Atomic<u64>>) {
+        self.checked.store(now_ms(), Relaxed);
+        let mut unseen = 0u64;
+        for (place, ram) in machine.ram.iter().enumerate() {
+            if lost.test(place) {
+                let told = self.line(machine, place).is_some_and(|line| {
+                    let state = state(line);
+                    changed(line, state) || state.in_flight()
+                });
+                if !told {
+                    unseen = unseen.saturating_add(1);
+                    trace::region_lost(ram.region.gib(), 0);
+                }
+                machine.changed().set(place);
+            } else if !machine.board().free.test(place) {
+                machine.changed().set(place);
+            }
+        }
+        let mut stats = self.stats.lock();
+        stats.unseen = stats.unseen.saturating_add(unseen);
+        stats.checks = stats.checks.saturating_add(1);
+    }
+
+    /// Takes regions that are known to hold assigned pages out of what is attempted.
+    pub(crate) fn spare_held(&self, machine: &Machine) {
+        let board = machine.board();
+        for (place, line) in self.all(machine) {
+            let Pages::Known(1..) = state(line).pages() else {
+                continue;
+            };
+            machine.changed().clear(place);
+            if board.free.clear(place) {
+                board.held.set(place);
+                line.optimised.store(0, Relaxed);
+                machine.forget(place);
+            }
+        }
+    }
+
+    /// SNP was initialised anew: no count is worth anything.
+    pub(crate) fn forget(&self, machine: &Machine) {
+        for (_, line) in self.all(machine) {
+            loop {
+                let before = state(line);
+                let after = before.with(Pages::Unknown);
+                if after == before || apply(line, before, Some(after)) {
+                    break;
+                }
+            }
+            line.optimised.store(0, Relaxed);
+        }
+    }
+}
+
+fn state(line: &Line) -> State {
+    State(line.state.load(Acquire))
+}
+
+fn changed(line: &Line, state: State) -> bool {
+    state.conversions() != line.seen.load(Relaxed)
+}
+
+fn sight(look: &mut Look, line: &Line, now: u64) -> Sight {
+    let state = state(line);
+    look.add(state, line.seen.load(Relaxed), line.last.load(Relaxed), now)
+}
+
+/// Replaces the state unless it has changed.
+fn apply(line: &Line, before: State, after: Option<State>) -> bool {
+    after.is_some_and(|after| line.state.cmpxchg(before.0, after.0, Full).is_ok())
+}
