@@ -253,13 +253,14 @@ static struct direct {
 /*
  * Where the function's body begins. Its first instruction is what ftrace
  * patches, behind an ENDBR where the kernel is built with those. With indirect
- * branch tracking active nobody may call into the middle of a function.
+ * branch tracking active nobody may call into the middle of a function, and with
+ * kCFI the type that the compiler checks before a call would not stand there.
  */
 static void *body_of(void *function)
 {
 	u8 *first = function + ENDBR_INSN_SIZE;
 
-	if (cpu_feature_enabled(X86_FEATURE_IBT))
+	if (IS_ENABLED(CONFIG_CFI) || cpu_feature_enabled(X86_FEATURE_IBT))
 		return NULL;
 	if (ENDBR_INSN_SIZE && !__is_endbr(*(u32 *)function))
 		return NULL;
