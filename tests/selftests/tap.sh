@@ -167,12 +167,12 @@ log_mark()
 	echo "$tap_mark" >/dev/kmsg
 }
 
+# All of it when the mark is no longer there.
 log_since()
 {
-	dmesg | awk -v mark="$tap_mark" '
-		index($0, mark) { text = ""; next }
-		{ text = text $0 "\n" }
-		END { printf "%s", text }'
+	dmesg >/tmp/dmesg
+	tap_line=$(grep -nF "$tap_mark" /tmp/dmesg | tail -n 1 | cut -d: -f1)
+	tail -n +$((${tap_line:-0} + 1)) /tmp/dmesg
 }
 
 # Lines of the module since the mark; log_lines 'PATTERN' for those that match.
