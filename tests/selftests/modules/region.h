@@ -19,6 +19,11 @@
 /* TCG has 40 physical address bits: nothing lies above. */
 #define REGIONS_MAX	1024U
 
+static inline u64 region_start(unsigned int gib)
+{
+	return (u64)gib * SZ_1G;
+}
+
 /* True if all of the block is RAM that the page allocator manages. */
 static inline bool block_is_ram(unsigned long pfn)
 {
