@@ -53,8 +53,7 @@ endif
 
 emulator: ## build the QEMU plugin that is the SEV-SNP host
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) cargo build --quiet --release --locked \
-		--manifest-path $(TREE)/emulator/Cargo.toml --target-dir $(TREE)/build/emulator
+	@$(LOCK) $(TREE)/scripts/cargo emulator emulator build --quiet --release
 
 # Programs for the guest: C, static, one file each.
 guest-tools:
@@ -80,8 +79,7 @@ test: all-parts ## all tests; T=PATTERN runs those whose name matches
 	@$(TREE)/tests/run
 
 bench: all-parts bench-modules ## measure against the published algorithm; SHAPES="16x204 ..." only those (CPUs x regions)
-	@$(LOCK) $(ROOT) cargo build --quiet --release --locked \
-		--manifest-path $(TREE)/bench/report/Cargo.toml --target-dir $(TREE)/build/bench/target
+	@$(LOCK) $(TREE)/scripts/cargo bench/report bench/target build --quiet --release
 	@$(TREE)/bench/run
 
 bench-modules:
