@@ -2,6 +2,8 @@
 
 //! Plain text tables.
 
+use crate::run::float;
+
 /// Rows of cells; the first row is the head. The first columns are words, the rest numbers.
 pub struct Table {
     words: usize,
@@ -56,10 +58,8 @@ pub fn ratio(ours: u64, theirs: u64) -> String {
         (0, 0) => "-".into(),
         (0, _) => "0".into(),
         (_, 0) => "new".into(),
-        _ => format!(
-            "1/{:.1}",
-            crate::run::float(theirs) / crate::run::float(ours)
-        ),
+        _ if ours > theirs => format!("{:.1}", float(ours) / float(theirs)),
+        _ => format!("1/{:.1}", float(theirs) / float(ours)),
     }
 }
 
@@ -80,5 +80,7 @@ mod tests {
         assert_eq!(ratio(0, 5), "0");
         assert_eq!(ratio(5, 0), "new");
         assert_eq!(ratio(10, 25), "1/2.5");
+        assert_eq!(ratio(25, 10), "2.5");
+        assert_eq!(ratio(10, 10), "1/1.0");
     }
 }
