@@ -5,7 +5,7 @@
 use crate::model::addr::Region;
 use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
 use crate::model::switches::CoreFault;
-use crate::model::{is_ours, Fatal, Injected, MsrAccess};
+use crate::model::{is_ours, Fatal, Injected, Machine, MsrAccess};
 use crate::options::number;
 use crate::plugin::{Cpu, RAX, RBX, RCX, RDI, RSI};
 use crate::session::{Guest, Session};
@@ -116,15 +116,11 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             None => Err(format!("there is no core {core}")),
         }),
         ["optimised", gib] => number(gib).map(|gib| list(&machine.optimised(Region(gib)))),
-        ["assigned", gib] => number(gib).map(|gib| {
-            let assigned = machine.assigned(Region(gib));
-            format!(
-                "{} firmware={} guest={}",
-                assigned.total(),
-                assigned.firmware,
-                assigned.guest
-            )
-        }),
+        ["assigned", "all"] => {
+            let regions = machine.held();
+            lines(regions.map(|region| format!("{}: {}", region.0, pages(machine, region))))
+        }
+        ["assigned", gib] => number(gib).map(|gib| pages(machine, Region(gib))),
         ["entry", pa] => number(pa).map(|pa| show(&machine.entry(pa))),
         ["set-entry", pa, fields @ ..] => match number(pa).and_then(|pa| entry(pa, fields)) {
             Ok((pa, entry)) => {
@@ -208,6 +204,16 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
 
 fn done() -> Reply {
     Ok(String::new())
+}
+
+fn pages(machine: &Machine, region: Region) -> String {
+    let assigned = machine.assigned(region);
+    format!(
+        "{} firmware={} guest={}",
+        assigned.total(),
+        assigned.firmware,
+        assigned.guest
+    )
 }
 
 fn lines(each: impl Iterator<Item = String>) -> Reply {

@@ -53,10 +53,8 @@ is "nothing was lost by all that" "$(optimised)" "$had"
 is "enabled: 0" "$(enabled 0)" ok
 is "enabled reads 0" "$(cat $CONFIG/enabled)" 0
 is "action reads idle" "$(cat $CONFIG/action)" idle
-core=0
-while [ $core -lt "$(cores)" ]; do
-	is "RMPOPT_BASE of core $core is 0 when the write returns" "$(($(emu base $core)))" 0
-	core=$((core + 1))
+for core in $(each_core); do
+	is "RMPOPT_BASE of core $core is 0 when the write returns" "$(($(emu base "$core")))" 0
 done
 is "no region is optimised" "$(optimised)" 0
 tables_agree "the table is what the cores have"

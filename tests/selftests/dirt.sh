@@ -48,9 +48,9 @@ pick_two()
 counts_agree()
 {
 	awk 'NR > 1 { print $1, $3 }' $DEBUG/regions >/tmp/counts.module
-	while read -r gib _; do
-		assigned=$(emu assigned "$gib")
-		echo "$gib ${assigned%% *}"
-	done </tmp/counts.module >/tmp/counts.emulator
+	emu assigned all >/tmp/assigned
+	awk '
+		/:/ { pages[$1 + 0] = $2; next }
+		{ print $1, pages[$1] + 0 }' /tmp/assigned /tmp/counts.module >/tmp/counts.emulator
 	is "$1" "$(diff /tmp/counts.emulator /tmp/counts.module | head -8)" ""
 }

@@ -18,7 +18,7 @@ unload
 log_mark
 insmod $MODULES/rmp_storm.ko regions=3 threads=8 || bail "rmp_storm.ko does not load"
 rm -f /tmp/storm.done
-{ try write $STORM/run "30 1" >/tmp/storm.result; : >/tmp/storm.done; } &
+{ try write $STORM/run "20 1" >/tmp/storm.result; : >/tmp/storm.done; } &
 while [ ! -e /tmp/storm.done ]; do
 	is "insmod" "$(try insmod $MODULE)" ok
 	sleep 0.7
@@ -32,8 +32,8 @@ is "no conversion failed" "$(sed -n 's/.*failures \([0-9]*\) .*/\1/p' $STORM/res
 like "nothing is watched any more" "$(cat /sys/kernel/tracing/enabled_functions)" ""
 
 # Loaded in the middle of it, and there at its end.
-{ try write $STORM/run "10 1" >/tmp/storm.result; : >/tmp/storm.done; } &
-sleep 3
+{ try write $STORM/run "6 1" >/tmp/storm.result; : >/tmp/storm.done; } &
+sleep 2
 load
 wait
 is "the storm" "$(cat /tmp/storm.result)" ok

@@ -70,19 +70,15 @@ done
 
 # Every core at once.
 log_mark
-core=0
-while [ $core -lt "$(cores)" ]; do
-	emu fault $core ud >/dev/null
-	core=$((core + 1))
+for core in $(each_core); do
+	emu fault "$core" ud >/dev/null
 done
 emu forget >/dev/null
 ok "all cores: an attempt ends" pass
 is "all cores: one warning each" "$(log_count)" "$(cores)"
 is "all cores: nothing is optimised" "$(table | grep -vc ' none$')" 0
-core=0
-while [ $core -lt "$(cores)" ]; do
-	emu fault $core none >/dev/null
-	core=$((core + 1))
+for core in $(each_core); do
+	emu fault "$core" none >/dev/null
 done
 emu snp off >/dev/null
 pass

@@ -7,11 +7,9 @@ begin 40
 # bases_set: cores whose RMPOPT_BASE is enabled, as the emulator sees it.
 bases_set()
 {
-	core=0
 	set=0
-	while [ $core -lt "$(cores)" ]; do
-		[ "$(($(emu base $core) & 1))" = 0 ] || set=$((set + 1))
-		core=$((core + 1))
+	for core in $(each_core); do
+		[ "$(($(emu base "$core") & 1))" = 0 ] || set=$((set + 1))
 	done
 	echo $set
 }

@@ -6,19 +6,15 @@ begin 14
 
 set_all()
 {
-	core=0
-	while [ $core -lt "$(cores)" ]; do
-		emu base $core "$1" >/dev/null
-		core=$((core + 1))
+	for core in $(each_core); do
+		emu base "$core" "$1" >/dev/null
 	done
 }
 
 bases()
 {
-	core=0
-	while [ $core -lt "$(cores)" ]; do
-		echo "$(($(emu base $core)))"
-		core=$((core + 1))
+	for core in $(each_core); do
+		echo "$(($(emu base "$core")))"
 	done | sort -u | tr '\n' ' '
 }
 

@@ -16,9 +16,12 @@ occupancy()
 
 emulator_occupancy()
 {
-	for region in $(ram_regions); do
-		emu assigned "$region" | sed "s/.*firmware=\([0-9]*\) guest=\([0-9]*\).*/$region \2 \1/"
-	done
+	{
+		emu assigned all
+		ram_regions
+	} | awk -F'[: =]+' '
+		/:/ { pages[$1 + 0] = $6 " " $4; next }
+		{ print $1, ($1 in pages) ? pages[$1] : "0 0" }'
 }
 
 counts_agree()

@@ -5,14 +5,13 @@
 . "$(dirname "$0")/tap.sh"
 begin 60
 
+all=$(cat /sys/devices/system/cpu/online)
 free=$(free_regions | wc -l)
 
-# all_free HOW: every region without an assigned page is optimised everywhere.
+# As many regions as have no assigned page are optimised everywhere, as the module says.
 all_free()
 {
-	idle && [ "$(table | grep -vc ' none$')" = "$free" ] &&
-		[ "$(emulator_table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" = \
-			"$(cat /sys/devices/system/cpu/online)" ]
+	idle && [ "$(table | grep -c " $all\$")" = "$free" ]
 }
 
 while read -r name values; do

@@ -219,6 +219,12 @@ cores()
 	echo $(($(cpus | wc -l) / $(threads)))
 }
 
+# Their numbers, one a line.
+each_core()
+{
+	seq 0 $(($(cores) - 1))
+}
+
 # Regions with RAM, from the kernel's own map, one a line.
 ram_regions()
 {
@@ -318,9 +324,10 @@ tables_agree()
 # free_regions: those that have RAM and no assigned page, as the emulator knows.
 free_regions()
 {
-	for region in $(ram_regions); do
-		case $(emu assigned "$region") in
-		"0 "*|0)	echo "$region" ;;
-		esac
-	done
+	{
+		emu assigned all
+		ram_regions
+	} | awk '
+		/:/ { held[$1 + 0] = 1; next }
+		!($1 in held)'
 }

@@ -159,7 +159,7 @@ impl Machine {
         self.clear_tables();
         self.forget();
         let old: Vec<u64> = self.rmp.entries().map(|(pa, _)| pa).collect();
-        let held: Vec<Region> = self.rmp.regions().collect();
+        let held: Vec<Region> = self.held().collect();
         self.rmp.clear();
         for pa in old {
             self.mirror(memory, pa);
@@ -250,6 +250,11 @@ impl Machine {
         self.rmp.assigned(region)
     }
 
+    /// Regions with assigned pages.
+    pub fn held(&self) -> impl Iterator<Item = Region> + '_ {
+        self.rmp.regions()
+    }
+
     /// The entry that decides for a page.
     pub fn entry(&self, pa: u64) -> Entry {
         self.rmp.authoritative(pa)
@@ -292,7 +297,7 @@ impl Machine {
 
     /// [`Machine::check`] of all memory.
     pub fn check_all(&self) -> Result<(), Fatal> {
-        self.rmp.regions().try_for_each(|region| self.check(region))
+        self.held().try_for_each(|region| self.check(region))
     }
 
     /// Follows a change of the entries of `region`, which held `before` assigned pages.
