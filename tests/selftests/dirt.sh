@@ -44,6 +44,17 @@ pick_two()
 	note "regions $one and $two"
 }
 
+# The module is loaded and has optimised all that is free, and guests may come: to regions $one and $two.
+loaded_for_guests()
+{
+	unload
+	log_mark
+	insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
+	load
+	poll 60 idle || bail "the first pass does not end"
+	pick_two
+}
+
 # counts_agree WHAT: pages are assigned as the module has counted, in every region.
 counts_agree()
 {

@@ -16,12 +16,7 @@ counted()
 	[ "$(region "$1" counted)" = "$2" ]
 }
 
-unload
-log_mark
-insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
-load
-poll 60 idle || bail "the first pass does not end"
-pick_two
+loaded_for_guests
 held=$(table | grep -c ' none$')
 regions=$(ram_regions | wc -l)
 

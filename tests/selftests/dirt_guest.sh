@@ -5,12 +5,7 @@
 . "$(dirname "$0")/dirt.sh"
 begin 30
 
-unload
-log_mark
-insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
-load
-poll 60 idle || bail "the first pass does not end"
-pick_two
+loaded_for_guests
 unload
 
 # A guest that runs before the module is loaded.

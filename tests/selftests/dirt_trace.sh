@@ -13,12 +13,7 @@ lines()
 }
 
 [ -d $TRACE/events ] || bail "no tracefs"
-unload
-log_mark
-insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
-load
-poll 60 idle || bail "the first pass does not end"
-pick_two
+loaded_for_guests
 is "the events" "$(cd $TRACE/events/rmpopt && echo */)" \
 	"pass_begin/ pass_end/ region_lost/ region_optimised/"
 
