@@ -4,6 +4,9 @@
 # own tools against that kernel tree instead.
 
 TREE := $(realpath $(dir $(lastword $(MAKEFILE_LIST))))
+ifneq ($(words $(TREE)),1)
+$(error the path of this tree has a space in it, which the kernel's build does not take)
+endif
 JOBS := $(shell nproc)
 # The kernel: see scripts/root.
 export KERNEL
@@ -36,10 +39,11 @@ ifdef KDIR
 	@$(TREE)/scripts/check-kdir $(KDIR)
 	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/module
 	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules
-	@cp $(TREE)/build/module/rmpopt.ko $(TREE)/rmpopt.ko
+	@cp $(TREE)/build/module/rmpopt.ko $(TREE)/build/rmpopt.ko
+	@mv $(TREE)/build/rmpopt.ko $(TREE)/rmpopt.ko
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) module
+	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) module
 endif
 
 test-modules: ## build the selftests' modules
@@ -48,7 +52,7 @@ ifdef KDIR
 	$(MAKE) -C $(KDIR) M=$(TREE)/tests/selftests/modules MO=$(TREE)/build/test-modules modules
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) test-modules
+	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) test-modules
 endif
 
 emulator: ## build the QEMU plugin that is the SEV-SNP host
@@ -62,7 +66,9 @@ guest-tools:
 
 all-parts: module test-modules emulator guest-tools
 
-modules_install: module ## install rmpopt.ko; KDIR=/path as above
+modules_install: ## install rmpopt.ko for the kernel of KDIR=/path
+	$(if $(KDIR),,$(error modules_install installs for the kernel of a tree: KDIR=/path))
+	$(MAKE) -f $(TREE)/Makefile module
 	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules_install
 
 ## See it
@@ -88,7 +94,7 @@ ifdef KDIR
 	$(MAKE) -C $(KDIR) M=$(TREE)/bench MO=$(TREE)/build/bench/modules modules
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) $(MAKE) --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) bench-modules
+	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) bench-modules
 endif
 
 check: ## formatting and lints, the kernel's settings
