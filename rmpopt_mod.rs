@@ -52,15 +52,15 @@ module! {
 }
 
 /// The parts of the module. Fields are dropped in this order: first nobody can ask any more, then
-/// nothing happens any more, then the thread switches RMPOPT off and ends.
+/// the thread switches RMPOPT off and ends, while it still learns of CPUs that go.
 #[pin_data]
 struct Rmpopt {
     #[pin]
     controls: configfs::Directory,
     status: Files<Engine>,
+    thread: Option<Kthread<Engine>>,
     cpu_hotplug: CpuHotplug<Engine>,
     memory_hotplug: MemoryHotplug<Engine>,
-    thread: Option<Kthread<Engine>>,
     probes: Option<Probes<Engine>>,
     engine: Arc<Engine>,
 }

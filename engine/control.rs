@@ -112,6 +112,8 @@ impl Control {
     pub(crate) fn new(enabled: bool) -> impl PinInit<Self> {
         let orders = Orders {
             enabled,
+            // CPUs and memory may have come and gone before anybody told about them.
+            survey: true,
             attempt: if enabled { Attempt::All } else { Attempt::None },
             ..Orders::default()
         };

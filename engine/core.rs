@@ -98,6 +98,10 @@ pub(crate) struct Core {
     first: Atomic<u32>,
     span: Atomic<u32>,
     losses: Atomic<u32>,
+    /// Its last thread is going offline or has gone.
+    leaving: Atomic<bool>,
+    /// All that there was to do was done since it was switched on, moved, or SNP initialised.
+    served: Atomic<bool>,
     attempted: Atomic<u32>,
     won: Atomic<u32>,
     /// What it is known to have optimised, by place in the window. A hint: the core's own answer is
@@ -114,6 +118,8 @@ impl Core {
             first: Atomic::new(NO_WINDOW),
             span: Atomic::new(0),
             losses: Atomic::new(0),
+            leaving: Atomic::new(false),
+            served: Atomic::new(false),
             attempted: Atomic::new(0),
             won: Atomic::new(0),
             table: [const { Atomic::new(0) }; words(SPAN as usize)],
@@ -127,7 +133,30 @@ impl Core {
 
     /// Sets what RMPOPT_BASE is to us; returns what it was.
     pub(crate) fn set_state(&self, state: State) -> State {
+        if state != State::On {
+            self.set_served(false);
+        }
         State::decode(self.state.xchg(state.encode(), Relaxed))
+    }
+
+    /// Whether its last thread is going offline or has gone: nothing may switch it on.
+    pub(crate) fn leaving(&self) -> bool {
+        self.leaving.load(Relaxed)
+    }
+
+    /// Its last thread goes offline, or one has come online.
+    pub(crate) fn set_leaving(&self, leaving: bool) {
+        self.leaving.store(leaving, Relaxed);
+    }
+
+    /// Whether it has done all that there was since it was switched on, moved, or SNP initialised.
+    pub(crate) fn served(&self) -> bool {
+        self.served.load(Relaxed)
+    }
+
+    /// Sets what [`Core::served`] tells.
+    pub(crate) fn set_served(&self, served: bool) {
+        self.served.store(served, Relaxed);
     }
 
     /// Forgets a fault, so that the core is tried again.
@@ -181,6 +210,7 @@ impl Core {
             return;
         }
         self.table().wipe();
+        self.set_served(false);
         let (first, span) = window.map_or((NO_WINDOW, 0), |w| (w.first.gib(), w.span));
         self.span.store(span, Relaxed);
         self.first.store(first, Relaxed);

@@ -95,6 +95,11 @@ impl<'a> CoreHands<'a> {
         Ok(hands)
     }
 
+    /// The core has all that it can have.
+    pub(crate) fn serve(&self) {
+        self.core.set_served(true);
+    }
+
     /// The core has done all that was asked of it.
     pub(crate) fn settle(&self) {
         self.core.settle();
@@ -103,13 +108,29 @@ impl<'a> CoreHands<'a> {
     /// Sets RMPOPT_BASE unless it has the value already. A table that was off is empty.
     fn program(&self, wanted: RmpoptBase) -> Result<(), Stop> {
         self.on_core(|on| {
-            if rmpopt::base(on)? != wanted {
+            // Its hotplug callback runs on this CPU too, and does not preempt this.
+            if self.core.leaving() {
+                return Ok(Err(Stop::Moved));
+            }
+            let base = rmpopt::base(on)?;
+            if self.core.state() == State::On && !base.enabled() {
+                return Ok(Err(self.find_off()));
+            }
+            if base != wanted {
                 self.core.table().wipe();
                 rmpopt::set_base(on, wanted)?;
             }
             self.core.set_state(State::On);
-            Ok(())
-        })
+            Ok(Ok(()))
+        })?
+    }
+
+    /// RMPOPT_BASE was cleared while nobody looked, as an initialisation of SNP does.
+    fn find_off(&self) -> Stop {
+        self.core.set_state(State::Off);
+        self.core.table().wipe();
+        self.engine.control.snp_in_doubt();
+        Stop::Lost
     }
 
     /// Runs `f` on the core, and takes the core out if it faults.
@@ -130,6 +151,8 @@ impl<'a> CoreHands<'a> {
         });
         match (still_on, fault) {
             (None, _) => return Stop::Moved,
+            // It was switched off under this work, as its last thread goes offline.
+            _ if self.core.leaving() => return Stop::Moved,
             (Some((false, _)), _) => return self.lose(),
             (Some((true, false)), Fault::InvalidOpcode) if self.core.losses() < LOSSES => {
                 return self.lose()
@@ -252,10 +275,20 @@ pub(crate) fn switch_off(machine: &Machine, cpu: Cpu) {
 ///
 /// In thread context on `cpu`, under the hotplug lock.
 pub(crate) fn leave(machine: &Machine, cpu: Cpu) {
-    let Some((index, _)) = machine.core_of(cpu) else {
+    let Some((index, entry)) = machine.core_of(cpu) else {
         return;
     };
     if machine.cpus_of(index).all(|other| other == cpu) {
+        entry.core.set_leaving(true);
         switch_off(machine, cpu);
+    }
+}
+
+/// `cpu` has come online.
+///
+/// In thread context, under the hotplug lock.
+pub(crate) fn arrive(machine: &Machine, cpu: Cpu) {
+    if let Some((_, entry)) = machine.core_of(cpu) {
+        entry.core.set_leaving(false);
     }
 }

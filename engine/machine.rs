@@ -146,8 +146,11 @@ impl Machine {
         }
         let _hotplug = HotplugLock::lock();
         for cpu in cpu::online() {
-            let first = cpu.first_sibling();
-            let known = self.core_index(cpu).or_else(|| self.core_index(first));
+            // Any thread of the core may have been there first.
+            let known = self.core_index(cpu).or_else(|| {
+                let mut siblings = cpu::online().filter(|other| other.sibling_of(cpu));
+                siblings.find_map(|other| self.core_index(other))
+            });
             let index = match known {
                 Some(index) => index,
                 None => {
@@ -184,19 +187,28 @@ impl Machine {
         for (place, ram) in self.ram.iter().enumerate() {
             let known = before.and_then(|b| Some((b, index_of(&b.ram, ram.region)?)));
             let Some((before, old)) = known else {
+                // It may have been there earlier, and held pages since.
+                self.forget(place);
                 new.open.set(place);
                 continue;
             };
             let board = before.board();
-            if before.changed().test(old) {
-                self.changed().set(place);
-            }
             if board.free.test(old) {
                 new.free.set(place);
             } else if board.held.test(old) {
                 new.held.set(place);
             } else {
                 new.open.set(place);
+            }
+        }
+    }
+
+    /// Marks what is marked as changed in `other`.
+    pub(crate) fn add_changed(&self, other: &Machine) {
+        for place in other.changed().iter_from(0) {
+            let region = other.ram.get(place).map(|ram| ram.region);
+            if let Some(place) = region.and_then(|region| index_of(&self.ram, region)) {
+                self.changed().set(place);
             }
         }
     }

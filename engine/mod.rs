@@ -136,8 +136,11 @@ impl Engine {
         self.machine.lock().clone()
     }
 
+    /// Replaces it. What was marked as changed while the new one was made is marked there too.
     fn set_machine(&self, machine: Arc<Machine>) {
-        *self.machine.lock() = machine;
+        let mut current = self.machine.lock();
+        machine.add_changed(&current);
+        *current = machine;
     }
 
     /// The administrator's switch. Returns when RMPOPT_BASE is set accordingly on every core.
@@ -171,7 +174,8 @@ impl Engine {
         if !self.control.enabled() {
             return Err(EPERM);
         }
-        let machine = self.machine();
+        // Locked, so that no mark is made in a survey that was just replaced.
+        let machine = self.machine.lock();
         let mut any = false;
         for (place, ram) in machine.ram.iter().enumerate() {
             if range.touches(ram.region) {
@@ -179,10 +183,23 @@ impl Engine {
                 any = true;
             }
         }
+        drop(machine);
         if !any {
             return Err(ERANGE);
         }
         self.control.attempt_changed()
+    }
+}
+
+impl Engine {
+    /// Assigned pages of a region. `None` where they cannot be counted, or nobody waits for it.
+    fn census(&self, region: Region, depth: Depth) -> Option<u32> {
+        if self.control.aborting() {
+            return None;
+        }
+        let mut reader = Reader::new(&self.found).ok()?;
+        let tally = occupancy::census(&mut reader, region, depth).ok()?;
+        Some(tally.guest.saturating_add(tally.firmware))
     }
 }
 
@@ -194,9 +211,11 @@ impl probe::Ring for Engine {
 
 impl Census for Engine {
     fn count(&self, region: Region) -> Option<u32> {
-        let mut reader = Reader::new(&self.found).ok()?;
-        let tally = occupancy::census(&mut reader, region, Depth::All).ok()?;
-        Some(tally.guest.saturating_add(tally.firmware))
+        self.census(region, Depth::All)
+    }
+
+    fn held(&self, region: Region) -> Option<bool> {
+        self.census(region, Depth::First).map(|pages| pages != 0)
     }
 }
 
@@ -207,7 +226,8 @@ impl memory::Listener for Engine {
 }
 
 impl hotplug::Listener for Engine {
-    fn online(&self, _cpu: Cpu) {
+    fn online(&self, cpu: Cpu) {
+        hands::arrive(&self.machine(), cpu);
         self.control.host_changed();
     }
 

@@ -172,7 +172,7 @@ impl Runner {
             *takes_part = match isolated {
                 _ if !entry.isolated => true,
                 Isolated::Include => true,
-                Isolated::Once => entry.core.state() == State::Off,
+                Isolated::Once => !entry.core.served(),
                 Isolated::Skip => false,
             };
         }
@@ -239,15 +239,22 @@ impl Runner {
         self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
             work(engine, machine, cpu, |index, hands, tally| {
                 let start = plan::start(index, machine.cores.len(), machine.ram.len());
-                pass::follow(&machine.board(), hands, start, tally)
+                pass::follow(&machine.board(), hands, start, tally)?;
+                hands.serve();
+                Ok(())
             });
             engine.progress.advance();
         });
     }
 
     /// Switches RMPOPT off on every core on which we had switched it on. Sleeps until that is done.
-    pub(crate) fn switch_off(&mut self, engine: &Engine) {
+    ///
+    /// Tells whether it is off on all of them. It is not where the thread that stood for a core has
+    /// gone offline: then the host has to be looked at again.
+    pub(crate) fn switch_off(&mut self, engine: &Engine) -> bool {
         self.switch_off_where(engine, |entry| entry.core.state() != State::Off);
+        let mut cores = self.machine.cores.iter();
+        cores.all(|entry| entry.core.state() != State::On)
     }
 
     fn switch_off_where(&mut self, engine: &Engine, which: impl Fn(&CoreEntry) -> bool) {

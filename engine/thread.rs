@@ -43,6 +43,9 @@ const SNP_POLL: Msecs = 1000;
 /// The longest time between two passes, in milliseconds.
 const REST_MAX: i64 = 1000;
 
+/// How often the host is looked at anew to switch RMPOPT off, while CPUs come and go.
+const SWITCH_OFFS: u32 = 8;
+
 /// What the thread remembers from one order to the next.
 struct Memory {
     runner: Runner,
@@ -78,7 +81,7 @@ impl Body for Engine {
             self.tend(&mut memory);
             before = Some(orders);
         }
-        memory.runner.switch_off(self);
+        self.switch_off(&mut memory);
     }
 
     fn stop(&self) {
@@ -105,7 +108,7 @@ impl Engine {
             self.survey(memory);
         }
         if !orders.enabled {
-            memory.runner.switch_off(self);
+            self.switch_off(memory);
             return;
         }
         let came_on = self.look_for_snp(memory);
@@ -119,10 +122,23 @@ impl Engine {
         }
         // A new initialisation of SNP has cleared the tables of all cores.
         if came_on || orders.doubt {
+            for entry in self.machine().cores.iter() {
+                entry.core.set_served(false);
+            }
             self.dirt.forget(&self.machine());
             self.pass(memory, Attempt::All, Reason::Start);
         } else if orders.attempt != Attempt::None {
             self.pass(memory, orders.attempt, orders.reason);
+        }
+    }
+
+    /// Switches RMPOPT off on all cores, also where CPUs come and go meanwhile.
+    fn switch_off(&self, memory: &mut Memory) {
+        for _ in 0..SWITCH_OFFS {
+            if memory.runner.switch_off(self) {
+                return;
+            }
+            self.survey(memory);
         }
     }
 
@@ -132,6 +148,11 @@ impl Engine {
         let machine = self.machine();
         if matches!(reason, Reason::GivenBack | Reason::Host) {
             self.dirt.spare_held(&machine);
+        }
+        if reason == Reason::GivenBack && machine.changed().empty() && machine.board().open.empty()
+        {
+            // All of it was assigned again.
+            return;
         }
         self.dirt.begin(&machine, attempt, reason);
         let outcome = memory.runner.pass(self, attempt);
@@ -174,7 +195,8 @@ impl Engine {
             }
             Task::Check(reason) => {
                 memory.runner.check(self);
-                self.dirt.take_unproven(&machine, machine.board().lost);
+                self.dirt
+                    .take_unproven(&machine, machine.board().lost, self);
                 if !machine.changed().empty() {
                     self.pass(memory, Attempt::Changed, reason);
                 }

@@ -32,10 +32,11 @@ impl Cpu {
         unsafe { shim::rmpopt_cpu_online(self.0) }
     }
 
-    /// The first online thread of its core. Itself while it is offline.
-    pub(crate) fn first_sibling(self) -> Self {
-        // SAFETY: The number is below nr_cpu_ids, so it has a sibling mask.
-        Self(unsafe { shim::rmpopt_first_sibling(self.0) })
+    /// Whether both are threads of one core. Online CPUs only; may be outdated at once unless a
+    /// [`HotplugLock`] is held.
+    pub(crate) fn sibling_of(self, other: Self) -> bool {
+        // SAFETY: Both numbers are below nr_cpu_ids, so they have sibling masks, and bits in them.
+        unsafe { shim::rmpopt_siblings(self.0, other.0) }
     }
 
     /// Its NUMA node, 0 where the firmware names none.
@@ -126,10 +127,10 @@ impl OnCpu {
     }
 }
 
-/// A point at which another task may have the CPU. Must be called where sleeping is allowed.
+/// A point at which another task gets the CPU if one waits for it. Must be called where sleeping is allowed.
 pub(crate) fn reschedule() {
     // SAFETY: Called in thread context without locks, by the function's contract.
-    unsafe { shim::rmpopt_cond_resched() };
+    unsafe { shim::rmpopt_reschedule() };
 }
 
 /// Lets everything else that wants the CPU go first while it lives.

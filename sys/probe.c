@@ -111,7 +111,7 @@ struct call {
 	s32 pages;
 };
 
-/* Calls for regions without a line. Nobody reads their pages: many, so that nobody is rung for. */
+/* Calls for regions without a line. Nobody counts their pages, and nobody is rung for. */
 static struct rmpopt_line elsewhere = {
 	.state = ATOMIC64_INIT((u64)(RMPOPT_NO_PAGES + RMPOPT_NO_PAGES / 2) << RMPOPT_PAGE_SHIFT),
 };
@@ -124,10 +124,11 @@ static __always_inline s32 pages_of(unsigned int level)
 static __always_inline void begin(struct call *call, u64 pfn, s32 pages)
 {
 	u64 gib = pfn >> REGION_PFN_SHIFT;
+	struct rmpopt_line *line = line_of(gib);
 
-	call->line = line_of(gib) ?: &elsewhere;
+	call->line = line ?: &elsewhere;
 	call->gib = gib;
-	call->pages = pages;
+	call->pages = line ? pages : 0;
 	atomic64_add(RMPOPT_IN_FLIGHT, &call->line->state);
 }
 
@@ -152,7 +153,9 @@ static __always_inline void end(const struct call *call, int ret)
 	s32 pages;
 
 	if (unlikely(ret)) {
-		atomic64_sub(RMPOPT_IN_FLIGHT, &line->state);
+		/* While it was in flight the thread could not tell whether the region is free. */
+		if (assigned(atomic64_sub_return(RMPOPT_IN_FLIGHT, &line->state)) <= 0)
+			ring();
 		return;
 	}
 
@@ -288,8 +291,8 @@ static u64 in_flight(void)
 static void direct_unregister(unsigned int count)
 {
 	while (count--)
-		unregister_ftrace_direct(&directs[count].ops,
-					 (unsigned long)directs[count].trampoline, true);
+		WARN_ON(unregister_ftrace_direct(&directs[count].ops,
+						 (unsigned long)directs[count].trampoline, true));
 	synchronize_rcu_tasks();
 	while (in_flight())
 		msleep(1);
@@ -398,7 +401,8 @@ static void bell_work(struct work_struct *work)
 
 /*
  * Calls ring(data) in thread context when a region may have become free.
- * Returns RMPOPT_PROBE_*, or a negative errno.
+ * Returns RMPOPT_PROBE_*, or a negative errno. Calls that were in the functions
+ * already, unseen, have returned by then, but for those that slept there.
  */
 int rmpopt_probe_register(void (*func)(void *data), void *data)
 {
@@ -409,11 +413,13 @@ int rmpopt_probe_register(void (*func)(void *data), void *data)
 	active = direct_register();
 	if (!active) {
 		active = RMPOPT_PROBE_DIRECT;
+		synchronize_rcu_tasks();
 		return active;
 	}
 	active = fprobe_register();
 	if (!active) {
 		active = RMPOPT_PROBE_FPROBE;
+		synchronize_rcu_tasks();
 		return active;
 	}
 	cancel_work_sync(&bell.work);

@@ -33,9 +33,16 @@ void rmpopt_preempt_enable(void)
 	preempt_enable();
 }
 
-void rmpopt_cond_resched(void)
+/*
+ * With lazy preemption cond_resched() does nothing, and who wants the CPU waits
+ * for the next tick.
+ */
+void rmpopt_reschedule(void)
 {
-	cond_resched();
+	if (test_thread_flag(TIF_NEED_RESCHED) || test_thread_flag(TIF_NEED_RESCHED_LAZY))
+		schedule();
+	else
+		cond_resched();
 }
 
 bool rmpopt_cpu_online(unsigned int cpu)
@@ -43,12 +50,10 @@ bool rmpopt_cpu_online(unsigned int cpu)
 	return cpu_online(cpu);
 }
 
-/* The mask holds online CPUs only; an offline CPU stands for itself. */
-unsigned int rmpopt_first_sibling(unsigned int cpu)
+/* The masks hold online CPUs only. */
+bool rmpopt_siblings(unsigned int one, unsigned int other)
 {
-	unsigned int first = cpumask_first(topology_sibling_cpumask(cpu));
-
-	return first < nr_cpu_ids ? first : cpu;
+	return cpumask_test_cpu(other, topology_sibling_cpumask(one));
 }
 
 int rmpopt_cpu_node(unsigned int cpu)

@@ -33,7 +33,10 @@ use crate::{
         trace, //
     },
 };
-use kernel::sync::atomic::Relaxed;
+use kernel::sync::atomic::{
+    Full,
+    Relaxed, //
+};
 
 impl Dirt {
     /// A pass is about to begin.
@@ -110,11 +113,14 @@ impl Dirt {
     fn won(&self, machine: &Machine, place: usize, line: &Line, now: u64) {
         let before = State(line.before.load(Relaxed));
         self.put_right(line, before, Answer::Free);
+        // First said, then looked: a conversion that comes later says itself that it is lost.
+        let known = line.optimised.xchg(1, Full);
         if state(line).conversions() != before.conversions() {
+            line.optimised.store(0, Relaxed);
             return;
         }
         let last = line.last.load(Relaxed);
-        if line.optimised.xchg(1, Relaxed) == 0 && last != 0 {
+        if known == 0 && last != 0 {
             let delay = now.saturating_sub(last);
             self.stats.lock().delays.add(delay);
             if let Some(ram) = machine.ram.get(place) {

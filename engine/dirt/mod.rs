@@ -60,6 +60,9 @@ use kernel::{
 pub(crate) trait Census {
     /// Assigned 4 KiB pages. `None` where they cannot be counted. May sleep.
     fn count(&self, region: Region) -> Option<u32>;
+
+    /// Whether any page is assigned. `None` where that cannot be told. May sleep.
+    fn held(&self, region: Region) -> Option<bool>;
 }
 
 /// A region as the probes and the last attempt left it.
@@ -177,8 +180,18 @@ impl Dirt {
     }
 
     /// Marks everything that is not known to be free, or was found lost, as changed.
-    pub(crate) fn take_unproven(&self, machine: &Machine, lost: Bits<'_, Atomic<u64>>) {
+    ///
+    /// Where conversions are not seen that would be a scan of each region with guests at each
+    /// interval: there the entries are read first, up to the first that is assigned.
+    pub(crate) fn take_unproven(
+        &self,
+        machine: &Machine,
+        lost: Bits<'_, Atomic<u64>>,
+        census: &impl Census,
+    ) {
         self.checked.store(now_ms(), Relaxed);
+        let held = |region| !self.probed() && census.held(region) == Some(true);
+        let board = machine.board();
         let mut unseen = 0u64;
         for (place, ram) in machine.ram.iter().enumerate() {
             if lost.test(place) {
@@ -190,8 +203,17 @@ impl Dirt {
                     unseen = unseen.saturating_add(1);
                     trace::region_lost(ram.region.gib(), 0);
                 }
-                machine.changed().set(place);
-            } else if !machine.board().free.test(place) {
+                if let Some(line) = self.line(machine, place) {
+                    line.optimised.store(0, Relaxed);
+                }
+            } else if board.free.test(place) {
+                continue;
+            }
+            if held(ram.region) {
+                board.free.clear(place);
+                board.held.set(place);
+                machine.forget(place);
+            } else {
                 machine.changed().set(place);
             }
         }

@@ -29,6 +29,18 @@ all_have()
 	done
 }
 
+has_threads()
+{
+	[ "$(field 6 core)" = "3 (CPUs $1)" ]
+}
+
+bases()
+{
+	for core in $(each_core); do
+		emu base "$core"
+	done | sort -u | tr '\n' ' '
+}
+
 unload
 load
 within 60 "all cores have all free regions" all_have
@@ -70,7 +82,23 @@ within 60 "the first pass ends" idle
 switch 7 1
 within 60 "it is filled when it comes back" has 3
 switch 6 1
+within 60 "its threads are those of one core" has_threads 6-7
 tables_agree "the table is what the cores have"
+switch 6 0
+ok "the thread that was there last goes: the core keeps its table" has 3
+switch 6 1
+
+# Away with the module while the thread that stands for a core is going.
+for turn in 1 2 3 4 5; do
+	echo 1 >$CONFIG/action
+	switch 2 0
+	is "rmmod while a CPU has just gone, turn $turn" "$(try rmmod rmpopt)" ok
+	is "RMPOPT is off on every core" "$(bases)" "0x0 "
+	switch 2 1
+	load
+	poll 60 idle
+done
+within 60 "all cores have all again" all_have
 
 # In the middle of passes: any but CPU 0, a core at a time or a thread.
 emu forget >/dev/null

@@ -60,6 +60,13 @@ for core in 2 3; do
 	ok "once: core $core still has all" has $core
 done
 
+emu snp off >/dev/null
+emu snp on >/dev/null
+echo 1 >$CONFIG/action
+for core in 0 1 2 3; do
+	within 60 "once: SNP is initialised again, core $core is filled again" has $core
+done
+
 echo include >$CONFIG/isolated_cpus
 emu reset >/dev/null
 ok "include: a pass" pass

@@ -54,6 +54,14 @@ is "action: 1" "$(try write $CONFIG/action 1)" ok
 within 60 "wins all back" filled
 tables_agree "the table is what the cores have"
 
+# The same, and only one region is asked for.
+emu snp off >/dev/null
+emu snp on >/dev/null
+one=$(free_regions | tail -n 1)
+is "optimise: one region" "$(try write $CONFIG/optimise "${one}G+1G")" ok
+within 60 "that is enough to notice: all is back" filled
+tables_agree "the table is what the cores have"
+
 # The legacy shutdown leaves all set.
 emu snp off-legacy >/dev/null
 is "action: 1 after a legacy shutdown" "$(try write $CONFIG/action 1)" ok
