@@ -3,6 +3,7 @@
 //! One run: the machine, what was taken at named moments, and what is written to files.
 
 use crate::model::addr::index;
+use crate::model::counters::{RegionChanges, RegionRmpopt};
 use crate::model::{Machine, Memory};
 use serde_json::{json, Map, Value};
 use std::path::{Path, PathBuf};
@@ -57,25 +58,27 @@ impl Session {
         serde_json::to_value(&*counters).unwrap_or(Value::Null)
     }
 
-    /// One number by its dotted path. What has not been counted in a region is 0.
+    /// One number by its dotted path. A region that never appeared has all its numbers, and they are 0.
     pub fn get(&mut self, guest: &dyn Guest, path: &str) -> Option<Value> {
-        let all = self.counters(guest);
-        let mut value = &all;
-        let mut by_region = false;
-        for key in path.split('.') {
-            let next = match value {
-                Value::Object(map) => map.get(key),
-                Value::Array(list) => list.get(index(key.parse().ok()?)),
-                _ => None,
+        let mut all = self.counters(guest);
+        let keys: Vec<&str> = path.split('.').collect();
+        if let [part, "by_region", gib, ..] = *keys.as_slice() {
+            let zeros = match part {
+                "rmpopt" => json!(RegionRmpopt::default()),
+                "regions" => json!(RegionChanges::default()),
+                _ => return None,
             };
-            match next {
-                Some(next) => value = next,
-                None if by_region => return Some(json!(0)),
-                None => return None,
-            }
-            by_region |= key == "by_region";
+            // As it is written there: 07 is no region, or it would read 0 whatever 7 has.
+            let region = gib.parse::<u64>().ok()?.to_string();
+            let regions = all.get_mut(part)?.get_mut("by_region")?;
+            regions.as_object_mut()?.entry(region).or_insert(zeros);
         }
-        Some(value.clone())
+        let found = keys.iter().try_fold(&all, |value, key| match value {
+            Value::Object(map) => map.get(*key),
+            Value::Array(list) => list.get(index(key.parse().ok()?)),
+            _ => None,
+        });
+        found.cloned()
     }
 
     /// All counters to zero.
@@ -176,4 +179,74 @@ impl Session {
 fn write(file: &Path, value: &Value) -> Result<(), String> {
     let text = serde_json::to_string_pretty(value).map_err(|e| e.to_string())?;
     std::fs::write(file, text + "\n").map_err(|e| format!("{}: {e}", file.display()))
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::model::kind::Kind;
+    use crate::model::tests::{ready, rmpopt, NoRam, Ram, FREE};
+
+    macro_rules! nothing_counted {
+        ($guest:ty) => {
+            impl Guest for $guest {
+                fn instructions(&self, _vcpu: u64) -> u64 {
+                    0
+                }
+
+                fn stores(&self, _vcpu: u64) -> (u64, u64) {
+                    (0, 0)
+                }
+
+                fn memory(&self) -> &dyn Memory {
+                    self
+                }
+            }
+        };
+    }
+    nothing_counted!(Ram);
+    nothing_counted!(NoRam);
+
+    /// A run on a machine of that kind.
+    pub fn session(kind: Kind, ram: &Ram) -> Session {
+        Session::new(crate::model::tests::machine(kind, ram), None)
+    }
+
+    #[test]
+    fn a_counter_that_there_is_not_is_told_even_of_a_region_that_never_appeared() {
+        let ram = Ram::default();
+        let mut machine = ready(&ram);
+        rmpopt(&mut machine, 0, FREE, 0);
+        let mut session = Session::new(machine, None);
+        let mut get = |path| session.get(&ram, path);
+        assert_eq!(get("rmpopt.by_region.4.verify"), Some(json!(1)));
+        assert_eq!(get("rmpopt.by_region.5.verify"), Some(json!(0)));
+        assert_eq!(get("regions.by_region.5.lost"), Some(json!(0)));
+        assert_eq!(get("rmpopt.by_core.0.verify"), Some(json!(1)));
+        assert_eq!(get("rmpopt.by_core.1.verify"), Some(json!(0)));
+        for path in [
+            "rmpopt.by_region.4.verfy",
+            "rmpopt.by_region.5.verfy",
+            "rmpopt.by_region.5.lost",
+            "rmpopt.by_region.5.verify.x",
+            "rmpopt.by_region.04.verify",
+            "rmpopt.by_region.x.verify",
+            "rmpopt.by_region..verify",
+            "regions.by_region.5.verify",
+            "rmpupdate.by_region.5.ok",
+            "rmpopt.by_core.2.verify",
+            "rmpopt.verfy",
+            "",
+        ] {
+            assert_eq!(get(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn reading_a_region_that_never_appeared_makes_it_appear_nowhere() {
+        let ram = Ram::default();
+        let mut session = session(Kind::Zen6, &ram);
+        session.get(&ram, "rmpopt.by_region.5.verify").unwrap();
+        assert_eq!(session.get(&ram, "rmpopt.by_region"), Some(json!({})));
+    }
 }

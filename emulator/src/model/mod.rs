@@ -18,7 +18,7 @@ mod rmpopt;
 pub mod switches;
 mod table;
 #[cfg(test)]
-mod tests;
+pub mod tests;
 mod update;
 
 pub use machine::{Config, Machine};

@@ -57,6 +57,19 @@ impl Ram {
     }
 }
 
+/// No memory.
+pub struct NoRam;
+
+impl Memory for NoRam {
+    fn read(&self, _pa: u64, _bytes: &mut [u8]) -> bool {
+        false
+    }
+
+    fn write(&self, _pa: u64, _bytes: &[u8]) -> bool {
+        false
+    }
+}
+
 pub fn config(kind: Kind) -> Config {
     Config {
         kind,
