@@ -102,9 +102,6 @@ impl Machine {
             (_, FunctionAbove1::Mask) => Some(rcx & 1),
             (_, FunctionAbove1::Report) => Some(1),
         };
-        if rcx > 1 && enabled {
-            self.counters().rmpopt.other += 1;
-        }
         let refused = !spans && self.switches.outside_window == OutsideWindow::Fault;
         let verify = match function {
             Some(function) if enabled && !refused => function == 0,
@@ -186,10 +183,11 @@ impl Machine {
     }
 
     fn count_begin(&mut self, core: u64, region: Region, verify: bool, other: bool) {
+        let counters = self.counters();
         if other {
+            counters.rmpopt.other += 1;
             return;
         }
-        let counters = self.counters();
         let by_region = counters.region(region);
         if verify {
             by_region.verify += 1;

@@ -167,6 +167,7 @@ fn windows_and_functions() {
     m.switches().set("outside_window", "ud").unwrap().unwrap();
     assert_eq!(rmpopt(&mut m, 0, FREE, 0), None);
     assert_eq!(rmpopt(&mut m, 0, 5 * REGION, 2), None);
+    assert_eq!((m.counters().rmpopt.other, m.counters().rmpopt.ud), (0, 2));
     m.switches()
         .set("function_above_1", "report")
         .unwrap()
@@ -177,6 +178,8 @@ fn windows_and_functions() {
         .unwrap()
         .unwrap();
     assert_eq!(rmpopt(&mut m, 0, 5 * REGION, 2), Some(true));
+    assert_eq!(rmpopt(&mut m, 0, FREE, 2), None);
+    assert_eq!((m.counters().rmpopt.other, m.counters().rmpopt.ud), (2, 3));
     // What the RMP does not cover belongs to the hypervisor.
     assert_eq!(rmpopt(&mut m, 0, 9 * REGION, 0), Some(true));
     m.switches().set("uncovered", "cf0").unwrap().unwrap();
