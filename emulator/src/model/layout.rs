@@ -85,8 +85,20 @@ impl Layout {
             return Err("the memory set aside has to be 2 MiB at least".into());
         }
         let bytes = cover * REGION_ENTRY_BYTES;
+        let head = if segmented {
+            FIRST_SEGMENT
+        } else {
+            BOOKKEEPING
+        };
+        let in_ram = head + bytes <= size;
+        if !in_ram && cover * REGION > high {
+            return Err(format!(
+                "the RMP covers {cover} GiB, and its entries go to GiB {} because rmp_size does not hold them: they \
+                 would overlie RAM",
+                high / REGION
+            ));
+        }
         if !segmented {
-            let in_ram = BOOKKEEPING + bytes <= size;
             let base = if in_ram { base } else { high };
             return Ok(Self {
                 base,
@@ -112,7 +124,6 @@ impl Layout {
                 "{cover} GiB need {count} segments of {segment} GiB"
             ));
         }
-        let in_ram = FIRST_SEGMENT + bytes <= size;
         let entries = if in_ram { base + FIRST_SEGMENT } else { high };
         let segments = (0..count)
             .map(|i| Segment {
@@ -254,6 +265,25 @@ mod tests {
         assert_eq!(layout.entry_address(PAGE), Some(0x7000_4010));
         assert_eq!(layout.segment_table(), None);
         assert_eq!(layout.own_ranges()[0], (0x7000_0000, 0x4000));
+    }
+
+    #[test]
+    fn entries_overlie_nothing_that_they_cover() {
+        for segmented in [true, false] {
+            let place = |high, cover| {
+                Layout::new(Request {
+                    segmented,
+                    high: high * REGION,
+                    cover,
+                    ..REQUEST
+                })
+            };
+            assert!(!place(100, 100).unwrap().in_ram);
+            let why = place(100, 101).unwrap_err();
+            assert!(why.contains("overlie RAM"), "{why}");
+            // In the memory set aside they are nowhere near.
+            assert!(place(5, 10).unwrap().in_ram);
+        }
     }
 
     #[test]
