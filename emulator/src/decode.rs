@@ -114,9 +114,84 @@ impl Consumer {
     }
 }
 
+/// Bytes that [`uses_carry`] needs: three prefixes, two bytes of opcode, and what names the operation.
+pub const CARRY_LENGTH: usize = 7;
+
+/// The instruction that `bytes` start with uses the carry flag. `pushf`, which stores it among others, is left out.
+pub fn uses_carry(bytes: &[u8]) -> bool {
+    let prefix = |b: &u8| {
+        matches!(
+            b,
+            0x26 | 0x2e | 0x36 | 0x3e | 0x40..=0x4f | 0x64..=0x67 | 0xf0 | 0xf2 | 0xf3
+        )
+    };
+    let first = bytes.iter().position(|b| !prefix(b));
+    let (prefixes, instruction) = bytes.split_at(first.unwrap_or(bytes.len()));
+    match instruction {
+        // adc, sbb; jc, jnc, jbe, ja; lahf; cmc.
+        [0x10..=0x15 | 0x18..=0x1d | 0x72 | 0x73 | 0x76 | 0x77 | 0x9f | 0xf5, ..] => true,
+        // adc and sbb of a constant, rcl and rcr.
+        [0x80 | 0x81 | 0x83 | 0xc0 | 0xc1 | 0xd0..=0xd3, modrm, ..] => {
+            matches!((modrm >> 3) & 7, 2 | 3)
+        }
+        // The same conditions of cmov, jumps and set; adcx.
+        [0x0f, 0x42 | 0x43 | 0x46 | 0x47, ..]
+        | [0x0f, 0x82 | 0x83 | 0x86 | 0x87, ..]
+        | [0x0f, 0x92 | 0x93 | 0x96 | 0x97, ..] => true,
+        [0x0f, 0x38, 0xf6, ..] => prefixes.contains(&0x66),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn users_of_the_carry_flag() {
+        for bytes in [
+            &[0x72, 0x10][..],
+            &[0x2e, 0x73, 0x10],
+            &[0x76, 0x10],
+            &[0x77, 0x10],
+            &[0x0f, 0x82, 0, 1, 0, 0],
+            &[0x0f, 0x87, 0, 1, 0, 0],
+            &[0x0f, 0x92, 0xc0],
+            &[0x0f, 0x93, 0x45, 0x10],
+            &[0x41, 0x0f, 0x97, 0xc1],
+            &[0x48, 0x0f, 0x42, 0xc1],
+            &[0x0f, 0x47, 0xc1],
+            &[0x11, 0xc0],
+            &[0x48, 0x83, 0xd0, 0],
+            &[0x48, 0x19, 0xc0],
+            &[0x66, 0x81, 0xdb, 0, 0],
+            &[0x48, 0xd1, 0xd0],
+            &[0xc1, 0xd8, 3],
+            &[0x9f],
+            &[0xf5],
+            &[0x66, 0x48, 0x0f, 0x38, 0xf6, 0xc1],
+        ] {
+            assert!(uses_carry(bytes), "{bytes:x?}");
+        }
+        for bytes in [
+            // pushf; test, xor, movzx, mov, jz, setz, cmovz, add and shl of a constant; adox.
+            &[0x9c][..],
+            &[0x84, 0xc0],
+            &[0x31, 0xc0],
+            &[0x0f, 0xb6, 0xc0],
+            &[0x48, 0x89, 0x10],
+            &[0x74, 0x10],
+            &[0x0f, 0x94, 0xc0],
+            &[0x0f, 0x44, 0xc1],
+            &[0x83, 0xc0, 1],
+            &[0xc1, 0xe0, 3],
+            &[0xf3, 0x0f, 0x38, 0xf6, 0xc1],
+            &[0x48],
+            &[],
+        ] {
+            assert!(!uses_carry(bytes), "{bytes:x?}");
+        }
+    }
 
     #[test]
     fn instructions() {
