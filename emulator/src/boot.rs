@@ -38,23 +38,30 @@ pub fn gib_with_ram(memory: &dyn Memory) -> u64 {
     top.div_ceil(REGION)
 }
 
-/// Sets the IOMMU's SNP bit in the ACPI table IVRS. False if there is no such table.
-pub fn announce_iommu_snp(memory: &dyn Memory) -> bool {
+/// Sets the IOMMU's SNP bit in the ACPI table IVRS. An error says why no kernel would find it.
+pub fn announce_iommu_snp(memory: &dyn Memory) -> Result<(), String> {
     let Some((address, mut table)) = find_ivrs(memory) else {
-        return false;
+        return Err("there is no ACPI table IVRS: QEMU needs -device amd-iommu".into());
     };
+    let mut announced = false;
     let mut at = IVRS_HEADER;
     while let Some([kind, _, l0, l1, ..]) = table.get(at..) {
         let length = usize::from(u16::from_le_bytes([*l0, *l1]));
         if BLOCK_TYPES.contains(kind) && length > FEATURES_TOP {
             if let Some(top) = table.get_mut(at + FEATURES_TOP) {
                 *top |= SNP_SUPPORT;
+                announced = true;
             }
         }
         if length == 0 {
             break;
         }
         at += length;
+    }
+    if !announced {
+        return Err(
+            "the ACPI table IVRS has no block of type 11h or 40h to hold the SNP bit".into(),
+        );
     }
     if let Some(checksum) = table.get_mut(9) {
         *checksum = 0;
@@ -63,7 +70,13 @@ pub fn announce_iommu_snp(memory: &dyn Memory) -> bool {
     if let Some(checksum) = table.get_mut(9) {
         *checksum = sum.wrapping_neg();
     }
-    memory.write(address, &table)
+    if memory.write(address, &table) {
+        Ok(())
+    } else {
+        Err(format!(
+            "the ACPI table IVRS at {address:#x} cannot be written"
+        ))
+    }
 }
 
 fn find_ivrs(memory: &dyn Memory) -> Option<(u64, Vec<u8>)> {
@@ -144,8 +157,8 @@ mod tests {
         ram[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    #[test]
-    fn the_feature_bit_is_set_and_the_checksum_right() {
+    /// RAM with an IVRS of a block of type 10h and one of type `second`.
+    fn ram_with_ivrs(second: u8) -> Ram {
         let mut ram = vec![0; index(ROOT_END)];
         put(&mut ram, 0xf_5000, b"RSD PTR ");
         put(&mut ram, 0xf_5010, &0x1000_u32.to_le_bytes());
@@ -158,9 +171,14 @@ mod tests {
         put(&mut ram, 0x3000, b"IVRS");
         put(&mut ram, 0x3004, &(48_u32 + 24 + 40).to_le_bytes());
         put(&mut ram, 0x3030, &[0x10, 0, 24, 0]);
-        put(&mut ram, 0x3030 + 24, &[0x11, 0, 40, 0]);
-        let ram = Ram(RefCell::new(ram), None);
-        assert!(announce_iommu_snp(&ram));
+        put(&mut ram, 0x3030 + 24, &[second, 0, 40, 0]);
+        Ram(RefCell::new(ram), None)
+    }
+
+    #[test]
+    fn the_feature_bit_is_set_and_the_checksum_right() {
+        let ram = ram_with_ivrs(0x11);
+        announce_iommu_snp(&ram).unwrap();
         let ram = ram.0.into_inner();
         let table = &ram[0x3000..0x3000 + 112];
         assert_eq!(table.iter().fold(0_u8, |s, b| s.wrapping_add(*b)), 0);
@@ -171,7 +189,31 @@ mod tests {
     #[test]
     fn no_table_is_told() {
         let ram = Ram(RefCell::new(vec![0; index(ROOT_END)]), None);
-        assert!(!announce_iommu_snp(&ram));
+        let why = announce_iommu_snp(&ram).unwrap_err();
+        assert!(why.contains("no ACPI table IVRS"), "{why}");
+    }
+
+    #[test]
+    fn a_table_without_room_for_the_bit_is_told() {
+        let why = announce_iommu_snp(&ram_with_ivrs(0x10)).unwrap_err();
+        assert!(why.contains("no block of type 11h or 40h"), "{why}");
+        announce_iommu_snp(&ram_with_ivrs(0x40)).unwrap();
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_written_is_told() {
+        struct Rom(Ram);
+        impl Memory for Rom {
+            fn read(&self, pa: u64, bytes: &mut [u8]) -> bool {
+                self.0.read(pa, bytes)
+            }
+
+            fn write(&self, _pa: u64, _bytes: &[u8]) -> bool {
+                false
+            }
+        }
+        let why = announce_iommu_snp(&Rom(ram_with_ivrs(0x11))).unwrap_err();
+        assert!(why.contains("cannot be written"), "{why}");
     }
 
     #[test]

@@ -109,7 +109,7 @@ impl Plugin {
         match instruction {
             Instruction::Cpuid => Ok(Next::Qemu),
             Instruction::Rdmsr => Ok(self.rdmsr(session, next, cpu)),
-            Instruction::Wrmsr => Ok(self.wrmsr(session, next, cpu)),
+            Instruction::Wrmsr => self.wrmsr(session, next, cpu),
             Instruction::Rmpread => rmpread(session, next, cpu),
             Instruction::Rmpupdate => rmpupdate(session, next, cpu),
             Instruction::Psmash => {
@@ -152,18 +152,18 @@ impl Plugin {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        let session = self.boot(cpu).map_err(Fatal)?;
+        let session = self.boot(cpu)?;
         Ok(self.session.get_or_init(|| Mutex::new(session)))
     }
 
-    fn boot(&self, cpu: &dyn Cpu) -> Result<Session, String> {
+    fn boot(&self, cpu: &dyn Cpu) -> Result<Session, Fatal> {
         let options = &self.options;
         let mut layout = options.layout;
         if layout.cover == 0 {
             layout.cover = boot::gib_with_ram(cpu.memory());
         }
-        if options.kind.snp() && !boot::announce_iommu_snp(cpu.memory()) {
-            return Err("there is no ACPI table IVRS: QEMU needs -device amd-iommu".into());
+        if options.kind.snp() {
+            boot::announce_iommu_snp(cpu.memory()).map_err(Fatal)?;
         }
         let config = Config {
             kind: options.kind,
@@ -209,13 +209,13 @@ impl Plugin {
         self.access(access, next, cpu)
     }
 
-    fn wrmsr(&self, session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Next {
+    fn wrmsr(&self, session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Result<Next, Fatal> {
         let msr = low(cpu.register(RCX));
         let value = u64::from(low(cpu.register(RAX))) | (cpu.register(RDX) << 32);
         let access = lock(session)
             .machine
-            .wrmsr(cpu.memory(), cpu.vcpu(), msr, value);
-        self.access(access, next, cpu)
+            .wrmsr(cpu.memory(), cpu.vcpu(), msr, value)?;
+        Ok(self.access(access, next, cpu))
     }
 
     fn access(&self, access: MsrAccess, next: Next, cpu: &dyn Cpu) -> Next {

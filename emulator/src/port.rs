@@ -141,7 +141,7 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
         }),
         ["snp", how] => match *how {
             "on" => {
-                machine.snp_on(guest.memory());
+                machine.snp_on(guest.memory())?;
                 done()
             }
             "off" => {
@@ -173,14 +173,17 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             done()
         }),
         ["rst", "restore"] => {
-            machine.write_segment_table(guest.memory());
-            done()
+            let written = machine.write_segment_table(guest.memory());
+            written.map(|()| String::new()).map_err(|Fatal(what)| what)
         }
         ["rst", index, value] => match (number(index), number(value)) {
             (Ok(index @ 0..512), Ok(value)) => {
                 let place = machine.layout().segment_table_address() + index * 8;
-                guest.write(place, &value.to_le_bytes());
-                done()
+                if guest.write(place, &value.to_le_bytes()) {
+                    done()
+                } else {
+                    Err(format!("there is no memory at {place:#x}"))
+                }
             }
             (Ok(_), Ok(_)) => Err("the segment table has 512 entries".into()),
             (Err(e), _) | (_, Err(e)) => Err(e),
@@ -329,4 +332,35 @@ fn entry(pa: u64, fields: &[&str]) -> Result<(u64, Entry), String> {
         return Err("the address is not aligned to the size".into());
     }
     Ok((pa, entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::kind::Kind;
+    use crate::model::tests::{NoRam, Ram};
+    use crate::session::tests::session;
+
+    #[test]
+    fn the_segment_table_is_written_or_refused() {
+        let ram = Ram::default();
+        let mut session = session(Kind::Zen6, &ram);
+        let place = session.machine.layout().segment_table_address() + 8;
+        for request in ["rst 1 5", "rst restore"] {
+            assert_eq!(answer(&mut session, &ram, request), Ok(done()));
+            assert_eq!(ram.word(place), if request == "rst 1 5" { 5 } else { 0 });
+            let reply = answer(&mut session, &NoRam, request).unwrap();
+            assert!(reply.unwrap_err().contains("no memory at"), "{request}");
+        }
+        assert!(answer(&mut session, &ram, "rst 512 0").unwrap().is_err());
+    }
+
+    #[test]
+    fn an_unknown_counter_is_refused() {
+        let ram = Ram::default();
+        let mut session = session(Kind::Zen6, &ram);
+        let mut get = |path| answer(&mut session, &ram, &format!("get {path}")).unwrap();
+        assert_eq!(get("rmpopt.by_region.3.verify"), Ok("0".into()));
+        assert!(get("rmpopt.by_region.3.verfy").is_err());
+    }
 }

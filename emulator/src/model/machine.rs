@@ -73,8 +73,8 @@ pub struct Machine {
 
 impl Machine {
     /// A machine as its firmware leaves it.
-    pub fn new(config: Config, switches: Switches, memory: &dyn Memory) -> Result<Self, String> {
-        let layout = Layout::new(config.layout)?;
+    pub fn new(config: Config, switches: Switches, memory: &dyn Memory) -> Result<Self, Fatal> {
+        let layout = Layout::new(config.layout).map_err(Fatal)?;
         let cores = config.cpus.div_ceil(config.threads);
         let mut machine = Self {
             layout,
@@ -95,9 +95,9 @@ impl Machine {
             config,
         };
         if machine.config.kind.snp() {
-            machine.write_segment_table(memory);
+            machine.write_segment_table(memory)?;
             if machine.config.snp {
-                machine.snp_on(memory);
+                machine.snp_on(memory)?;
             }
             machine.counters = Counters::new(cores);
         }
@@ -154,7 +154,7 @@ impl Machine {
     }
 
     /// Initialises SNP, again if it is on: a new RMP, tables off and clear.
-    pub fn snp_on(&mut self, memory: &dyn Memory) {
+    pub fn snp_on(&mut self, memory: &dyn Memory) -> Result<(), Fatal> {
         self.snp = true;
         self.clear_tables();
         self.forget();
@@ -162,7 +162,7 @@ impl Machine {
         let held: Vec<Region> = self.held().collect();
         self.rmp.clear();
         for pa in old {
-            self.mirror(memory, pa);
+            self.mirror(memory, pa)?;
         }
         let mut firmware: Vec<(u64, u64)> = self.layout.own_ranges();
         let given = self.config.firmware.iter();
@@ -172,7 +172,7 @@ impl Machine {
             for pa in (first..start + length).step_by(index(HUGE)) {
                 if self.layout.covers(Region::of(pa)) {
                     self.rmp.set_huge(pa, Entry::firmware(Size::Huge));
-                    self.mirror(memory, pa);
+                    self.mirror(memory, pa)?;
                 }
             }
         }
@@ -181,6 +181,7 @@ impl Machine {
                 self.became_empty(region);
             }
         }
+        Ok(())
     }
 
     /// The full shutdown: SnpEn 0, tables off and clear. The RMP keeps what it held, unenforced.
@@ -196,9 +197,10 @@ impl Machine {
     }
 
     /// Writes the segment table as the firmware does, after a test has spoilt it too.
-    pub fn write_segment_table(&self, memory: &dyn Memory) {
-        if let Some(table) = self.layout.segment_table() {
-            memory.write(self.layout.segment_table_address(), &table);
+    pub fn write_segment_table(&self, memory: &dyn Memory) -> Result<(), Fatal> {
+        match self.layout.segment_table() {
+            Some(table) => put(memory, self.layout.segment_table_address(), &table),
+            None => Ok(()),
         }
     }
 
@@ -273,7 +275,7 @@ impl Machine {
             Size::Huge => self.rmp.set_huge(pa, entry),
             Size::Page => self.rmp.set_page(pa, entry),
         }
-        self.mirror(memory, pa);
+        self.mirror(memory, pa)?;
         self.changed(region, before, entry.assigned)
     }
 
@@ -379,27 +381,27 @@ impl Machine {
     }
 
     /// Writes the entries of the 2 MiB page of `pa` to memory.
-    pub(super) fn mirror(&self, memory: &dyn Memory, pa: u64) {
-        if !self.layout.in_ram {
-            return;
-        }
+    pub(super) fn mirror(&self, memory: &dyn Memory, pa: u64) -> Result<(), Fatal> {
         let first = pa / HUGE * HUGE;
-        if let Some(address) = self.layout.entry_address(first) {
-            let pages = (first..first + HUGE).step_by(index(PAGE));
-            let raw: Vec<u8> = pages
-                .flat_map(|page| self.own_entry(page).raw_bytes())
-                .collect();
-            memory.write(address, &raw);
+        match self.layout.entry_address(first) {
+            Some(address) if self.layout.in_ram => {
+                let pages = (first..first + HUGE).step_by(index(PAGE));
+                let raw: Vec<u8> = pages
+                    .flat_map(|page| self.own_entry(page).raw_bytes())
+                    .collect();
+                put(memory, address, &raw)
+            }
+            _ => Ok(()),
         }
     }
 
     /// Writes the one entry of the page at `pa`, where no 2 MiB entry was split or made.
-    pub(super) fn mirror_page(&self, memory: &dyn Memory, pa: u64) {
-        if !self.layout.in_ram {
-            return;
-        }
-        if let Some(address) = self.layout.entry_address(pa) {
-            memory.write(address, &self.own_entry(pa).raw_bytes());
+    pub(super) fn mirror_page(&self, memory: &dyn Memory, pa: u64) -> Result<(), Fatal> {
+        match self.layout.entry_address(pa) {
+            Some(address) if self.layout.in_ram => {
+                put(memory, address, &self.own_entry(pa).raw_bytes())
+            }
+            _ => Ok(()),
         }
     }
 
@@ -409,4 +411,14 @@ impl Machine {
             table.clear();
         }
     }
+}
+
+/// Writes a part of the RMP where the layout says that it lies in memory.
+fn put(memory: &dyn Memory, pa: u64, bytes: &[u8]) -> Result<(), Fatal> {
+    if memory.write(pa, bytes) {
+        return Ok(());
+    }
+    Err(Fatal(format!(
+        "a part of the RMP cannot be written: there is no memory at {pa:#x}"
+    )))
 }

@@ -31,6 +31,7 @@ pub trait Memory {
     /// Fills `bytes` from `pa`. False where there is no memory.
     fn read(&self, pa: u64, bytes: &mut [u8]) -> bool;
     /// Writes `bytes` at `pa`. False where there is no memory.
+    #[must_use]
     fn write(&self, pa: u64, bytes: &[u8]) -> bool;
 }
 

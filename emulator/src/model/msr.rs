@@ -5,7 +5,7 @@
 use super::addr::{index, PHYS_BITS, REGION};
 use super::switches::{BaseWriteClears, CoreFault, EarlyEnable, UnalignedBase};
 use super::table::ENABLE;
-use super::{Machine, Memory};
+use super::{Fatal, Machine, Memory};
 
 const SYSCFG: u32 = 0xc001_0010;
 const HWCR: u32 = 0xc001_0015;
@@ -71,19 +71,25 @@ impl Machine {
     }
 
     /// WRMSR.
-    pub fn wrmsr(&mut self, memory: &dyn Memory, vcpu: u64, msr: u32, value: u64) -> MsrAccess {
+    pub fn wrmsr(
+        &mut self,
+        memory: &dyn Memory,
+        vcpu: u64,
+        msr: u32,
+        value: u64,
+    ) -> Result<MsrAccess, Fatal> {
         let kind = self.config.kind;
         if !kind.snp() {
-            return self.rdmsr(vcpu, msr);
+            return Ok(self.rdmsr(vcpu, msr));
         }
-        match msr {
+        Ok(match msr {
             SYSCFG => {
                 if !self.snp {
                     if let Some(place) = self.syscfg.get_mut(index(vcpu)) {
                         *place = value;
                     }
                     if value & SNP_EN != 0 {
-                        self.snp_on(memory);
+                        self.snp_on(memory)?;
                     }
                 }
                 MsrAccess::Done(0)
@@ -107,7 +113,7 @@ impl Machine {
             }
             RMPOPT_BASE => MsrAccess::Fault,
             _ => MsrAccess::Pass,
-        }
+        })
     }
 
     /// RDMSR gives `value` from now on, `None` the machine's own again.

@@ -110,11 +110,11 @@ impl Machine {
         match new.size {
             Size::Page => {
                 self.rmp.set_page(pa, new);
-                self.mirror_page(memory, pa);
+                self.mirror_page(memory, pa)?;
             }
             Size::Huge => {
                 self.rmp.set_huge(pa, new);
-                self.mirror(memory, pa);
+                self.mirror(memory, pa)?;
             }
         }
         self.changed(region, before, new.assigned)?;
@@ -184,7 +184,7 @@ impl Machine {
         }
         let before = self.rmp.assigned(region).total();
         self.rmp.smash(pa);
-        self.mirror(memory, pa);
+        self.mirror(memory, pa)?;
         self.changed(region, before, true)?;
         Ok(OK)
     }

@@ -97,7 +97,10 @@ pub fn machine(kind: Kind, ram: &Ram) -> Machine {
 pub fn ready(ram: &Ram) -> Machine {
     let mut machine = machine(Kind::Zen6, ram);
     for vcpu in [0, 2] {
-        assert_eq!(machine.wrmsr(ram, vcpu, RMPOPT_BASE, 1), MsrAccess::Done(0));
+        assert_eq!(
+            wrmsr(&mut machine, ram, vcpu, RMPOPT_BASE, 1),
+            MsrAccess::Done(0)
+        );
     }
     machine
 }
@@ -119,6 +122,11 @@ pub fn shared(size: Size) -> [u8; 16] {
         ..Entry::default()
     }
     .to_operand(false)
+}
+
+/// WRMSR.
+pub fn wrmsr(machine: &mut Machine, ram: &Ram, vcpu: u64, msr: u32, value: u64) -> MsrAccess {
+    machine.wrmsr(ram, vcpu, msr, value).unwrap()
 }
 
 /// RMPOPT. `None` is #UD.

@@ -34,7 +34,10 @@ fn without_snp_there_is_nothing() {
     let mut machine = machine(Kind::None, &ram);
     assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Pass);
     assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Fault);
-    assert_eq!(machine.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(
+        wrmsr(&mut machine, &ram, 0, RMPOPT_BASE, 1),
+        MsrAccess::Fault
+    );
     assert_eq!(
         machine.rmpupdate(&ram, 0, &shared(Size::Page)),
         Ok(Outcome::Undefined)
@@ -50,10 +53,10 @@ fn zen4_has_no_rmpread_and_zen5_no_rmpopt() {
     let ram = Ram::default();
     let mut zen4 = machine(Kind::Zen4, &ram);
     assert_eq!(zen4.rmpread(0), (Outcome::Undefined, None));
-    assert_eq!(zen4.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut zen4, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert_eq!(update(&mut zen4, &ram, 0, guest(1, Size::Page, 0)), 0);
     let mut zen5 = machine(Kind::Zen5, &ram);
-    assert_eq!(zen5.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut zen5, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert_eq!(rmpopt(&mut zen5, 0, 0, 1), None);
     assert_eq!(read(&mut zen5, 0), [0; 16]);
 }
@@ -63,26 +66,26 @@ fn syscfg_is_locked_once_snp_is_on() {
     let ram = Ram::default();
     let mut machine = machine(Kind::Zen6, &ram);
     let before = machine.rdmsr(1, SYSCFG);
-    assert_eq!(machine.wrmsr(&ram, 1, SYSCFG, 0), MsrAccess::Done(0));
+    assert_eq!(wrmsr(&mut machine, &ram, 1, SYSCFG, 0), MsrAccess::Done(0));
     assert_eq!(machine.rdmsr(1, SYSCFG), before);
     machine.snp_off();
     assert_eq!(machine.rdmsr(1, SYSCFG), MsrAccess::Done(1 << 23));
-    machine.wrmsr(&ram, 1, SYSCFG, (1 << 19) | (1 << 23));
+    wrmsr(&mut machine, &ram, 1, SYSCFG, (1 << 19) | (1 << 23));
     assert_eq!(
         machine.rdmsr(1, SYSCFG),
         MsrAccess::Done((1 << 19) | (1 << 23))
     );
     assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Done(1 << 23));
-    machine.wrmsr(&ram, 1, SYSCFG, 1 << 24);
+    wrmsr(&mut machine, &ram, 1, SYSCFG, 1 << 24);
     assert!(machine.snp());
-    assert_eq!(machine.wrmsr(&ram, 0, RMP_BASE, 0), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut machine, &ram, 0, RMP_BASE, 0), MsrAccess::Fault);
 }
 
 #[test]
 fn rmpopt_base_is_one_for_a_core() {
     let ram = Ram::default();
     let mut machine = machine(Kind::Zen6, &ram);
-    machine.wrmsr(&ram, 1, RMPOPT_BASE, (2 * REGION) | 1);
+    wrmsr(&mut machine, &ram, 1, RMPOPT_BASE, (2 * REGION) | 1);
     assert_eq!(
         machine.rdmsr(0, RMPOPT_BASE),
         MsrAccess::Done((2 * REGION) | 1)
@@ -90,7 +93,7 @@ fn rmpopt_base_is_one_for_a_core() {
     assert_eq!(machine.rdmsr(2, RMPOPT_BASE), MsrAccess::Done(0));
     assert_eq!(machine.counters().rmpopt_base.by_core, [1, 0]);
     assert_eq!(
-        machine.wrmsr(&ram, 0, RMPOPT_BASE, 1 << 52),
+        wrmsr(&mut machine, &ram, 0, RMPOPT_BASE, 1 << 52),
         MsrAccess::Fault
     );
     assert_eq!(machine.counters().rmpopt_base.writes, 2);
@@ -100,7 +103,7 @@ fn rmpopt_base_is_one_for_a_core() {
 fn open_questions_of_rmpopt_base() {
     let ram = Ram::default();
     let mut machine = ready(&ram);
-    let write = |machine: &mut Machine, value| machine.wrmsr(&ram, 0, RMPOPT_BASE, value);
+    let write = |machine: &mut Machine, value| wrmsr(machine, &ram, 0, RMPOPT_BASE, value);
     let switch = |machine: &mut Machine, name, value| {
         assert_eq!(machine.switches().set(name, value), Some(Ok(())));
     };

@@ -12,7 +12,7 @@ fn rmpopt_is_undefined_until_the_core_has_it_on() {
     let ram = Ram::default();
     let mut m = machine(Kind::Zen6, &ram);
     assert_eq!(rmpopt(&mut m, 0, FREE, 0), None);
-    m.wrmsr(&ram, 1, RMPOPT_BASE, 1);
+    wrmsr(&mut m, &ram, 1, RMPOPT_BASE, 1);
     assert_eq!(rmpopt(&mut m, 0, FREE, 1), Some(false));
     assert_eq!(rmpopt(&mut m, 2, FREE, 1), None);
     m.snp_off();
@@ -131,7 +131,7 @@ fn a_core_that_loses_its_table_meanwhile_gets_no_bit() {
     };
     m.snp_off();
     assert_eq!(m.rmpopt_end(flight), Ok(false));
-    m.snp_on(&ram);
+    m.snp_on(&ram).unwrap();
     assert!(m.optimised(Region(4)).is_empty());
 }
 
@@ -194,9 +194,9 @@ fn a_broken_core() {
     assert_eq!(rmpopt(&mut m, 1, FREE, 0), None);
     assert_eq!(rmpopt(&mut m, 2, FREE, 0), Some(true));
     assert!(m.break_core(0, CoreFault::Protection));
-    assert_eq!(m.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut m, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert!(m.break_core(0, CoreFault::Well));
-    assert_eq!(m.wrmsr(&ram, 0, RMPOPT_BASE, 1), MsrAccess::Done(0));
+    assert_eq!(wrmsr(&mut m, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Done(0));
     assert!(!m.break_core(2, CoreFault::Well));
 }
 

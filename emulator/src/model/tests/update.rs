@@ -151,10 +151,50 @@ fn the_rmp_in_memory_follows() {
         m.switches().set("sub_pages", "copy").unwrap().unwrap();
         update(&mut m, &ram, FREE, guest(5, Size::Huge, HUGE));
         assert_eq!(entry(FREE + PAGE), 0b11 | (HUGE + PAGE) | (5 << 51));
-        m.snp_on(&ram);
+        m.snp_on(&ram).unwrap();
         assert_eq!(entry(FREE), 0);
         assert_eq!(entry(0x7000_0000), 0b111);
     }
+}
+
+#[test]
+fn a_part_of_the_rmp_that_cannot_be_written_ends_the_run() {
+    fn fatal<T: std::fmt::Debug>(result: Result<T, Fatal>) {
+        assert!(
+            matches!(&result, Err(Fatal(what)) if what.contains("no memory")),
+            "{result:?}"
+        );
+    }
+    fatal(Machine::new(config(Kind::Zen6), Switches::default(), &NoRam).map(|_| ()));
+    for kind in [Kind::Zen4, Kind::Zen6] {
+        let ram = Ram::default();
+        let mut m = machine(kind, &ram);
+        fatal(m.rmpupdate(&NoRam, FREE, &guest(1, Size::Page, 0)));
+        fatal(m.rmpupdate(&NoRam, FREE + HUGE, &guest(1, Size::Huge, 0)));
+        fatal(m.psmash(&NoRam, FREE + HUGE));
+        fatal(m.set_entry(&NoRam, FREE, Entry::default()));
+        fatal(m.snp_on(&NoRam));
+        m.snp_off();
+        fatal(m.wrmsr(&NoRam, 0, SYSCFG, 1 << 24));
+    }
+    let m = machine(Kind::Zen6, &Ram::default());
+    fatal(m.write_segment_table(&NoRam));
+    // Only the processor's own place matters, not where a test says that it is.
+    let ram = Ram::default();
+    let mut m = machine(Kind::Zen6, &ram);
+    m.override_msr(RMP_BASE, Some(0x1_0000_0000_0000));
+    assert_eq!(update(&mut m, &ram, FREE, guest(1, Size::Page, 0)), 0);
+    assert_eq!(m.write_segment_table(&ram), Ok(()));
+}
+
+#[test]
+fn entries_above_ram_are_not_written() {
+    let mut config = config(Kind::Zen4);
+    config.layout.cover = 100;
+    let mut m = Machine::new(config, Switches::default(), &NoRam).unwrap();
+    let outcome = m.rmpupdate(&NoRam, FREE, &guest(1, Size::Page, 0));
+    assert_eq!(outcome, Ok(Outcome::Code(0)));
+    assert!(m.entry(FREE).assigned);
 }
 
 #[test]
@@ -163,7 +203,7 @@ fn initialising_again_clears() {
     let mut m = ready(&ram);
     rmpopt(&mut m, 0, FREE, 0);
     update(&mut m, &ram, 5 * REGION, guest(1, Size::Huge, 0));
-    m.snp_on(&ram);
+    m.snp_on(&ram).unwrap();
     assert_eq!(m.table(0), Some((0, vec![])));
     assert_eq!(m.assigned(Region(5)).total(), 0);
     assert_eq!(m.assigned(Region(3)).firmware, 512);
