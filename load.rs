@@ -71,7 +71,10 @@ pub(crate) fn engine(window_gib: u32, takeover: bool) -> Result<Arc<Engine>> {
 /// RMPOPT_BASE of a core that has RMPOPT enabled, 0 where none has. May sleep.
 fn base_of_any_core() -> Result<RmpoptBase> {
     let seen = Atomic::new(0u64);
-    let first = |cpu: &cpu::Cpu| !cpu::online().any(|other| other < *cpu && other.sibling_of(*cpu));
+    let first = |cpu: &cpu::Cpu| {
+        let mut before = cpu::online().take_while(|other| other < cpu);
+        !before.any(|other| other.core_id() == cpu.core_id())
+    };
     let first_threads = || cpu::online().filter(first);
     let workqueue = Workqueue::new()?;
     Batch::new(first_threads().count())?.run(&workqueue, first_threads(), &|_, cpu| {

@@ -93,6 +93,7 @@ const NO_WINDOW: u32 = u32::MAX;
 
 /// A core, as long as the module is loaded. All of it may be used from any CPU at any time.
 pub(crate) struct Core {
+    id: u32,
     state: Atomic<u32>,
     node: Atomic<u32>,
     first: Atomic<u32>,
@@ -110,9 +111,10 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    /// A core of which nothing is known yet.
-    pub(crate) fn new() -> Self {
+    /// A core of which nothing is known yet but the number, as [`crate::sys::cpu::Cpu::core_id`].
+    pub(crate) fn new(id: u32) -> Self {
         Self {
+            id,
             state: Atomic::new(State::Off.encode()),
             node: Atomic::new(0),
             first: Atomic::new(NO_WINDOW),
@@ -124,6 +126,11 @@ impl Core {
             won: Atomic::new(0),
             table: [const { Atomic::new(0) }; words(SPAN as usize)],
         }
+    }
+
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
     }
 
     /// What RMPOPT_BASE is to us.

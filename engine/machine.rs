@@ -146,10 +146,11 @@ impl Machine {
         }
         let _hotplug = HotplugLock::lock();
         for cpu in cpu::online() {
-            // Any thread of the core may have been there first.
+            // Another thread of the core may have been there first, and be away now.
             let known = self.core_index(cpu).or_else(|| {
-                let mut siblings = cpu::online().filter(|other| other.sibling_of(cpu));
-                siblings.find_map(|other| self.core_index(other))
+                let id = cpu.core_id();
+                let mut cores = (0u32..).zip(self.cores.iter());
+                cores.find_map(|(index, entry)| (entry.core.id() == id).then_some(index))
             });
             let index = match known {
                 Some(index) => index,
@@ -157,7 +158,7 @@ impl Machine {
                     let index = u32::try_from(self.cores.len()).map_err(|_| EOVERFLOW)?;
                     self.cores.push(
                         CoreEntry {
-                            core: Arc::new(Core::new(), GFP_KERNEL)?,
+                            core: Arc::new(Core::new(cpu.core_id()), GFP_KERNEL)?,
                             cpu: None,
                             isolated: false,
                         },

@@ -32,11 +32,11 @@ impl Cpu {
         unsafe { shim::rmpopt_cpu_online(self.0) }
     }
 
-    /// Whether both are threads of one core. Online CPUs only; may be outdated at once unless a
-    /// [`HotplugLock`] is held.
-    pub(crate) fn sibling_of(self, other: Self) -> bool {
-        // SAFETY: Both numbers are below nr_cpu_ids, so they have sibling masks, and bits in them.
-        unsafe { shim::rmpopt_siblings(self.0, other.0) }
+    /// The number of its core, unique on this host, whichever of its threads are online
+    /// (`topology_logical_core_id`). Known of a CPU that is or was online.
+    pub(crate) fn core_id(self) -> u32 {
+        // SAFETY: The number is below nr_cpu_ids, so its topology has a place.
+        unsafe { shim::rmpopt_cpu_core(self.0) }
     }
 
     /// Its NUMA node, 0 where the firmware names none.

@@ -50,10 +50,9 @@ bool rmpopt_cpu_online(unsigned int cpu)
 	return cpu_online(cpu);
 }
 
-/* The masks hold online CPUs only. */
-bool rmpopt_siblings(unsigned int one, unsigned int other)
+unsigned int rmpopt_cpu_core(unsigned int cpu)
 {
-	return cpumask_test_cpu(other, topology_sibling_cpumask(one));
+	return topology_logical_core_id(cpu);
 }
 
 int rmpopt_cpu_node(unsigned int cpu)

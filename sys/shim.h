@@ -16,7 +16,7 @@ void rmpopt_preempt_disable(void);
 void rmpopt_preempt_enable(void);
 void rmpopt_reschedule(void);
 bool rmpopt_cpu_online(unsigned int cpu);
-bool rmpopt_siblings(unsigned int one, unsigned int other);
+unsigned int rmpopt_cpu_core(unsigned int cpu);
 int rmpopt_cpu_node(unsigned int cpu);
 unsigned int rmpopt_cpu_socket(unsigned int cpu);
 bool rmpopt_cpu_isolated(unsigned int cpu);

@@ -19,7 +19,7 @@ extern "C" {
     pub(super) fn rmpopt_preempt_enable();
     pub(super) fn rmpopt_reschedule();
     pub(super) fn rmpopt_cpu_online(cpu: ffi::c_uint) -> bool;
-    pub(super) fn rmpopt_siblings(one: ffi::c_uint, other: ffi::c_uint) -> bool;
+    pub(super) fn rmpopt_cpu_core(cpu: ffi::c_uint) -> ffi::c_uint;
     pub(super) fn rmpopt_cpu_node(cpu: ffi::c_uint) -> ffi::c_int;
     pub(super) fn rmpopt_cpu_socket(cpu: ffi::c_uint) -> ffi::c_uint;
     pub(super) fn rmpopt_cpu_isolated(cpu: ffi::c_uint) -> bool;

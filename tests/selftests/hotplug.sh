@@ -86,7 +86,11 @@ within 60 "its threads are those of one core" has_threads 6-7
 tables_agree "the table is what the cores have"
 switch 6 0
 ok "the thread that was there last goes: the core keeps its table" has 3
+switch 7 0
 switch 6 1
+within 60 "the core comes back with its other thread" has 3
+switch 7 1
+within 60 "its threads are those of one core still" has_threads 6-7
 
 # Away with the module while the thread that stands for a core is going.
 for turn in 1 2 3 4 5; do
