@@ -27,45 +27,15 @@ static void settle(struct regs *i, unsigned long faulted)
 	i->fault = faulted ? i->rax : NO_FAULT;
 }
 
-static void run_rmpread(struct regs *i)
-{
-	unsigned long fault = 1;
-
-	asm volatile(INSN(RMPREAD) INSN_END
-		     : "+a" (i->rax), "+c" (i->rcx), [fault] "+r" (fault)
-		     : : "memory", "cc");
-	settle(i, fault);
-}
-
-static void run_rmpupdate(struct regs *i)
-{
-	unsigned long fault = 1;
-
-	asm volatile(INSN(RMPUPDATE) INSN_END
-		     : "+a" (i->rax), "+c" (i->rcx), [fault] "+r" (fault)
-		     : : "memory", "cc");
-	settle(i, fault);
-}
-
-static void run_psmash(struct regs *i)
-{
-	unsigned long fault = 1;
-
-	asm volatile(INSN(PSMASH) INSN_END
-		     : "+a" (i->rax), [fault] "+r" (fault)
-		     : : "memory", "cc");
-	settle(i, fault);
-}
-
-/* RMPOPT with code behind it that brings CF into %b[cf]. */
-#define DEFINE_RMPOPT(name, take_cf)						\
+/* An instruction, and behind it what brings CF into %b[cf] where that matters. */
+#define DEFINE_INSN(name, bytes, take_cf)					\
 void name(void *arg)								\
 {										\
 	unsigned long fault = 1;						\
 	struct regs *i = arg;							\
 	u8 cf = 0xff;								\
 										\
-	asm volatile(INSN(RMPOPT) take_cf INSN_END				\
+	asm volatile(INSN(bytes) take_cf INSN_END				\
 		     : "+a" (i->rax), "+c" (i->rcx), [fault] "+r" (fault),	\
 		       [cf] "+r" (cf)						\
 		     : : "memory", "cc");					\
@@ -73,17 +43,21 @@ void name(void *arg)								\
 	settle(i, fault);							\
 }
 
-DEFINE_RMPOPT(run_rmpopt_setc,
+static DEFINE_INSN(run_rmpread, RMPREAD, "")
+static DEFINE_INSN(run_rmpupdate, RMPUPDATE, "")
+static DEFINE_INSN(run_psmash, PSMASH, "")
+
+DEFINE_INSN(run_rmpopt_setc, RMPOPT,
 	      "setc %b[cf]\n\t")
 
-DEFINE_RMPOPT(run_rmpopt_jc,
+DEFINE_INSN(run_rmpopt_jc, RMPOPT,
 	      "jc 3f\n\t"
 	      "movb $0, %b[cf]\n\t"
 	      "jmp 4f\n"
 	      "3: movb $1, %b[cf]\n"
 	      "4:\n\t")
 
-DEFINE_RMPOPT(run_rmpopt_jnc,
+DEFINE_INSN(run_rmpopt_jnc, RMPOPT,
 	      "jnc 3f\n\t"
 	      "movb $1, %b[cf]\n\t"
 	      "jmp 4f\n"
