@@ -410,19 +410,17 @@ int rmpopt_probe_register(void (*func)(void *data), void *data)
 	bell.ring = func;
 	bell.data = data;
 	INIT_WORK(&bell.work, bell_work);
-	active = direct_register();
+	active = direct_register() ? 0 : RMPOPT_PROBE_DIRECT;
 	if (!active) {
-		active = RMPOPT_PROBE_DIRECT;
-		synchronize_rcu_tasks();
-		return active;
-	}
-	active = fprobe_register();
-	if (!active) {
+		int err = fprobe_register();
+
+		if (err) {
+			cancel_work_sync(&bell.work);
+			return err;
+		}
 		active = RMPOPT_PROBE_FPROBE;
-		synchronize_rcu_tasks();
-		return active;
 	}
-	cancel_work_sync(&bell.work);
+	synchronize_rcu_tasks();
 	return active;
 }
 
