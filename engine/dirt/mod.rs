@@ -210,9 +210,7 @@ impl Dirt {
                 continue;
             }
             if held(ram.region) {
-                board.free.clear(place);
-                board.held.set(place);
-                machine.forget(place);
+                self.keep_held(machine, place);
             } else {
                 machine.changed().set(place);
             }
@@ -224,17 +222,24 @@ impl Dirt {
 
     /// Takes regions that are known to hold assigned pages out of what is attempted.
     pub(crate) fn spare_held(&self, machine: &Machine) {
-        let board = machine.board();
         for (place, line) in self.all(machine) {
-            let Pages::Known(1..) = state(line).pages() else {
-                continue;
-            };
-            machine.changed().clear(place);
-            if board.free.clear(place) {
-                board.held.set(place);
-                line.optimised.store(0, Relaxed);
-                machine.forget(place);
+            if let Pages::Known(1..) = state(line).pages() {
+                machine.changed().clear(place);
+                self.keep_held(machine, place);
             }
+        }
+    }
+
+    /// A region that counted as free holds assigned pages, which no attempt has to find out.
+    fn keep_held(&self, machine: &Machine, place: usize) {
+        let board = machine.board();
+        if !board.free.clear(place) {
+            return;
+        }
+        board.held.set(place);
+        machine.forget(place);
+        if let Some(line) = self.line(machine, place) {
+            line.optimised.store(0, Relaxed);
         }
     }
 
