@@ -134,6 +134,7 @@ impl Control {
     }
 
     fn order(&self, change: impl FnOnce(&mut Orders)) {
+        // Unlocked before the thread wakes up and wants the lock.
         change(&mut self.state.lock().orders);
         self.work.notify_all();
     }
@@ -164,8 +165,14 @@ impl Control {
         orders.version = orders.version.wrapping_add(1);
         let version = orders.version;
         self.abort.store(!enabled || orders.stop, Relaxed);
+        // As in `order`.
+        drop(state);
         self.work.notify_all();
-        while !enabled && !state.orders.stop && state.applied < version {
+        if enabled {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        while !state.orders.stop && state.applied < version {
             if self.done.wait_interruptible(&mut state) {
                 return Err(EINTR);
             }
@@ -179,13 +186,7 @@ impl Control {
     ///
     /// EPERM while not enabled.
     pub(crate) fn attempt_all(&self) -> Result {
-        let mut state = self.state.lock();
-        if !state.orders.enabled {
-            return Err(EPERM);
-        }
-        state.orders.want(Attempt::All, Reason::Request);
-        self.work.notify_all();
-        Ok(())
+        self.order_attempt(Attempt::All, Reason::Request)
     }
 
     /// Orders an attempt on the regions that are marked as changed.
@@ -194,13 +195,18 @@ impl Control {
     ///
     /// EPERM while not enabled.
     pub(crate) fn attempt_changed(&self) -> Result {
-        let mut state = self.state.lock();
-        if !state.orders.enabled {
-            return Err(EPERM);
-        }
-        state.orders.want(Attempt::Changed, Reason::Range);
-        self.work.notify_all();
-        Ok(())
+        self.order_attempt(Attempt::Changed, Reason::Range)
+    }
+
+    fn order_attempt(&self, attempt: Attempt, reason: Reason) -> Result {
+        let mut enabled = false;
+        self.order(|orders| {
+            enabled = orders.enabled;
+            if enabled {
+                orders.want(attempt, reason);
+            }
+        });
+        enabled.then_some(()).ok_or(EPERM)
     }
 
     /// Makes the thread look what is due.
