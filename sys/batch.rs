@@ -67,9 +67,21 @@ struct Run<'a> {
     function: &'a (dyn Fn(usize, Cpu) + Sync),
     /// Work that has not ended yet.
     left: Atomic<i32>,
+    /// The work on the caller's own CPU has ended.
+    own: Opaque<bindings::completion>,
 }
 
+// SAFETY: A completion may be used from several threads at once, and so may all else.
+unsafe impl Sync for Run<'_> {}
+
 impl Run<'_> {
+    /// Waits until the work on the caller's own CPU has ended. In thread context.
+    fn wait_own(&self) {
+        // Idle, not uninterruptible: this is no load, and nobody is to take it for hung.
+        // SAFETY: Initialised in `Batch::run`; may sleep. In this state no signal ends the wait.
+        unsafe { bindings::wait_for_completion_state(self.own.get(), bindings::TASK_IDLE) };
+    }
+
     /// Waits until all work has ended.
     ///
     /// The caller looks again and again, at growing intervals, by a timer of its own CPU. If the last
@@ -96,6 +108,8 @@ struct Slot {
     run: *const Run<'static>,
     index: usize,
     cpu: Option<Cpu>,
+    /// It was queued for the caller's own CPU.
+    own: bool,
 }
 
 /// Work items for a fixed number of CPUs.
@@ -128,6 +142,7 @@ impl Batch {
                     run: ptr::null(),
                     index,
                     cpu: None,
+                    own: false,
                 },
                 GFP_KERNEL,
             )?;
@@ -155,7 +170,12 @@ impl Batch {
         let run = Run {
             function,
             left: Atomic::new(0),
+            own: Opaque::uninit(),
         };
+        // SAFETY: `run` stays where it is until this function returns.
+        unsafe { bindings::init_completion(run.own.get()) };
+        let here = Cpu::current();
+        let mut own = false;
         let mut left_out = 0usize;
         let mut used = 0usize;
         let hotplug = HotplugLock::lock();
@@ -171,6 +191,8 @@ impl Batch {
             slot.run = (&raw const run).cast();
             slot.index = index;
             slot.cpu = Some(cpu);
+            slot.own = cpu == here;
+            own |= slot.own;
             run.left.fetch_add(1, Relaxed);
             // SAFETY: The slot's work was initialised in `new`, and is not queued by the invariant.
             // `cpu` is online and stays so until the lock is dropped.
@@ -179,6 +201,10 @@ impl Batch {
             };
         }
         drop(hotplug);
+        // Most likely the others are through by then, and it wakes the caller without an interrupt.
+        if own {
+            run.wait_own();
+        }
         run.wait();
         for slot in self.slots.iter().take(used) {
             // The work's function may not have returned to the workqueue yet.
@@ -198,10 +224,15 @@ impl Batch {
 unsafe extern "C" fn work(work: *mut bindings::work_struct) {
     // SAFETY: By the contract above, it is the field of a `Slot`.
     let slot = unsafe { &*container_of!(Opaque::cast_from(work), Slot, work) };
-    // SAFETY: `Batch::run` waits for all its work before its `Run` goes away.
+    // SAFETY: `Batch::run` waits for all its work before its `Run` goes away, and for the call of
+    // `complete` too.
     let run = unsafe { &*slot.run };
     if let Some(cpu) = slot.cpu {
         (run.function)(slot.index, cpu);
     }
     run.left.fetch_sub(1, Release);
+    if slot.own {
+        // SAFETY: Initialised; the run waits for this before it goes away.
+        unsafe { bindings::complete(run.own.get()) };
+    }
 }
