@@ -17,6 +17,9 @@ use super::{
 
 /// A core that can also be asked.
 pub(crate) trait Reporter: Hands {
+    /// Whether the core is known to have the region optimised.
+    fn has(&self, place: usize) -> bool;
+
     /// Whether the region is optimised on this core, by its own word.
     ///
     /// # Errors

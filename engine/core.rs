@@ -15,10 +15,7 @@ use super::{
     },
 };
 use crate::{
-    sev::{
-        addr::Region,
-        msr::RmpoptBase, //
-    },
+    sev::addr::Region,
     sys::insn::Fault, //
 };
 use kernel::sync::atomic::{
@@ -174,10 +171,15 @@ impl Core {
         }
     }
 
-    /// RMPOPT_BASE is no longer what we had set.
-    pub(crate) fn lose(&self) {
+    /// RMPOPT_BASE is off, so the core has nothing.
+    pub(crate) fn set_off(&self) {
         self.set_state(State::Off);
         self.table().wipe();
+    }
+
+    /// RMPOPT_BASE is no longer what we had set, under work that was going on.
+    pub(crate) fn lose(&self) {
+        self.set_off();
         self.losses.fetch_add(1, Relaxed);
     }
 
@@ -221,12 +223,6 @@ impl Core {
         let (first, span) = window.map_or((NO_WINDOW, 0), |w| (w.first.gib(), w.span));
         self.span.store(span, Relaxed);
         self.first.store(first, Relaxed);
-    }
-
-    /// The value that RMPOPT_BASE shall have.
-    pub(crate) fn wanted_base(&self) -> RmpoptBase {
-        self.window()
-            .map_or(RmpoptBase::OFF, |window| RmpoptBase::on(window.first))
     }
 
     /// What the core is known to have optimised.

@@ -14,10 +14,12 @@ use super::{
         Hands,
         Stop, //
     },
+    window::Window,
     Engine,
 };
 use crate::{
     sev::{
+        addr::Region,
         msr::RmpoptBase,
         probe,
         rmpopt, //
@@ -48,6 +50,8 @@ pub(crate) struct CoreHands<'a> {
     machine: &'a Machine,
     core: &'a Core,
     cpu: Cpu,
+    /// The core's window, which stays for the length of a pass.
+    window: Option<Window>,
     /// When the slice began.
     slice: Cell<Instant<Monotonic>>,
     _background: Background,
@@ -55,9 +59,9 @@ pub(crate) struct CoreHands<'a> {
 
 /// How long a core sleeps at first while others are at all regions that it still needs, in
 /// microseconds: some RMPOPT long.
-const SHORTEST_WAIT: u64 = 25;
-/// The longest of these sleeps.
-const LONGEST_WAIT: u64 = 400;
+const SHORTEST_WAIT: u64 = 50;
+/// How often in a row that doubles.
+const DOUBLINGS: u32 = 3;
 
 /// How often in a row RMPOPT_BASE may be lost before the core counts as broken.
 const LOSSES: u32 = 3;
@@ -81,6 +85,7 @@ impl<'a> CoreHands<'a> {
             machine,
             core: &entry.core,
             cpu,
+            window: entry.core.window(),
             slice: Cell::new(Instant::now()),
             _background: Background::enter(),
         };
@@ -91,7 +96,7 @@ impl<'a> CoreHands<'a> {
         if !snp {
             return Err(hands.lose());
         }
-        hands.program(entry.core.wanted_base())?;
+        hands.program()?;
         Ok(hands)
     }
 
@@ -106,7 +111,10 @@ impl<'a> CoreHands<'a> {
     }
 
     /// Sets RMPOPT_BASE unless it has the value already. A table that was off is empty.
-    fn program(&self, wanted: RmpoptBase) -> Result<(), Stop> {
+    fn program(&self) -> Result<(), Stop> {
+        let wanted = self
+            .window
+            .map_or(RmpoptBase::OFF, |window| RmpoptBase::on(window.first));
         self.on_core(|on| {
             // Its hotplug callback runs on this CPU too, and does not preempt this.
             if self.core.leaving() {
@@ -127,8 +135,7 @@ impl<'a> CoreHands<'a> {
 
     /// RMPOPT_BASE was cleared while nobody looked, as an initialisation of SNP does.
     fn find_off(&self) -> Stop {
-        self.core.set_state(State::Off);
-        self.core.table().wipe();
+        self.core.set_off();
         self.engine.control.snp_in_doubt();
         Stop::Lost
     }
@@ -170,6 +177,11 @@ impl<'a> CoreHands<'a> {
         Stop::Faulted
     }
 
+    /// The region's place in the core's table.
+    fn offset(&self, region: Region) -> Option<usize> {
+        Some(self.window?.offset(region)? as usize)
+    }
+
     /// RMPOPT_BASE is no longer what we had set: the thread has to look what has happened.
     fn lose(&self) -> Stop {
         self.core.lose();
@@ -193,11 +205,11 @@ impl Hands for CoreHands<'_> {
         let Some(won) = won else {
             return Ok(Answer::Busy);
         };
-        if let Some(offset) = self.core.window().and_then(|w| w.offset(ram.region)) {
+        if let Some(offset) = self.offset(ram.region) {
             if won {
-                self.core.table().set(offset as usize);
+                self.core.table().set(offset);
             } else {
-                self.core.table().clear(offset as usize);
+                self.core.table().clear(offset);
             }
         }
         Ok(if won { Answer::Optimised } else { Answer::Held })
@@ -216,38 +228,34 @@ impl Hands for CoreHands<'_> {
     }
 
     fn wait(&self, times: u32) -> Result<(), Stop> {
-        cpu::sleep_us((SHORTEST_WAIT << times.min(4)).min(LONGEST_WAIT));
+        cpu::sleep_us(SHORTEST_WAIT << times.saturating_sub(1).min(DOUBLINGS));
         if self.engine.control.aborting() {
             return Err(Stop::Asked);
         }
         Ok(())
     }
 
-    fn covers(&self, place: usize) -> bool {
+    fn lacks(&self, place: usize) -> bool {
         let ram = self.machine.ram.get(place);
-        ram.is_some_and(|ram| self.core.window().is_some_and(|w| w.covers(ram.region)))
-    }
-
-    fn has(&self, place: usize) -> bool {
-        let offset = self
-            .machine
-            .ram
-            .get(place)
-            .and_then(|ram| self.core.window()?.offset(ram.region));
-        offset.is_some_and(|offset| self.core.table().test(offset as usize))
+        let offset = ram.and_then(|ram| self.offset(ram.region));
+        offset.is_some_and(|offset| !self.core.table().test(offset))
     }
 }
 
 impl Reporter for CoreHands<'_> {
+    fn has(&self, place: usize) -> bool {
+        let ram = self.machine.ram.get(place);
+        let offset = ram.and_then(|ram| self.offset(ram.region));
+        offset.is_some_and(|offset| self.core.table().test(offset))
+    }
+
     fn report(&self, place: usize) -> Result<bool, Stop> {
         let Some(ram) = self.machine.ram.get(place) else {
             return Ok(false);
         };
         let has = self.on_core(|on| rmpopt::query(on, ram.region))?;
-        if let Some(offset) = self.core.window().and_then(|w| w.offset(ram.region)) {
-            if !has {
-                self.core.table().clear(offset as usize);
-            }
+        if let Some(offset) = self.offset(ram.region).filter(|_| !has) {
+            self.core.table().clear(offset);
         }
         Ok(has)
     }
@@ -265,8 +273,7 @@ pub(crate) fn switch_off(machine: &Machine, cpu: Cpu) {
     }
     let cleared = OnCpu::exactly(cpu, |on| rmpopt::set_base(on, RmpoptBase::OFF));
     if let Some(Ok(())) = cleared {
-        entry.core.table().wipe();
-        entry.core.set_state(State::Off);
+        entry.core.set_off();
     }
 }
 

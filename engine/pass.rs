@@ -57,11 +57,8 @@ pub(crate) trait Hands {
     /// The reason to stop.
     fn wait(&self, times: u32) -> Result<(), Stop>;
 
-    /// Whether the region lies in this core's window.
-    fn covers(&self, place: usize) -> bool;
-
-    /// Whether the core is known to have it optimised already.
-    fn has(&self, place: usize) -> bool;
+    /// Whether the region lies in this core's window and the core is not known to have it optimised.
+    fn lacks(&self, place: usize) -> bool;
 }
 
 /// What a pass knows about regions while it runs, shared by all cores.
@@ -133,7 +130,7 @@ pub(crate) fn follow<W: Word, H: Hands>(
         busy = false;
         let before = tally.attempted;
         for place in board.free.iter_from(start) {
-            if hands.has(place) || !hands.covers(place) || board.lost.test(place) {
+            if !hands.lacks(place) || board.lost.test(place) {
                 continue;
             }
             hands.breathe()?;

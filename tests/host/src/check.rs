@@ -48,16 +48,16 @@ impl Hands for Core {
         panic!("a check never waits for another core")
     }
 
-    fn covers(&self, _: usize) -> bool {
-        true
-    }
-
-    fn has(&self, place: usize) -> bool {
-        self.believed.contains(&place)
+    fn lacks(&self, place: usize) -> bool {
+        !self.has(place)
     }
 }
 
 impl Reporter for Core {
+    fn has(&self, place: usize) -> bool {
+        self.believed.contains(&place)
+    }
+
     fn report(&self, place: usize) -> Result<bool, Stop> {
         self.asked.set(self.asked.get() + 1);
         Ok(self.optimised.contains(&place))

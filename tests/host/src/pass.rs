@@ -78,12 +78,9 @@ impl Hands for Fake {
         Ok(())
     }
 
-    fn covers(&self, place: usize) -> bool {
-        self.window.as_ref().is_none_or(|w| w.contains(&place))
-    }
-
-    fn has(&self, place: usize) -> bool {
-        self.table.borrow().contains(&place)
+    fn lacks(&self, place: usize) -> bool {
+        let covers = self.window.as_ref().is_none_or(|w| w.contains(&place));
+        covers && !self.table.borrow().contains(&place)
     }
 }
 
