@@ -71,14 +71,14 @@ impl Body for Engine {
         };
         settle_down(&self.machine());
         let mut before = None;
+        let mut patience = None;
         loop {
-            let patience = self.patience(&memory);
             let orders = self.control.next(before, patience);
             if orders.stop {
                 break;
             }
             self.carry_out(&mut memory, orders);
-            self.tend(&mut memory);
+            patience = self.tend(&mut memory);
             before = Some(orders);
         }
         self.switch_off(&mut memory);
@@ -90,10 +90,11 @@ impl Body for Engine {
 }
 
 /// Keeps the thread on a CPU that stands for its core, not an isolated one if possible: what it queues
-/// for its own core then takes no interrupt.
+/// for its own core then takes no interrupt. The second core rather than the first, which leads.
 fn settle_down(machine: &Machine) {
     let standing = || machine.cores.iter().filter(|entry| entry.cpu.is_some());
-    let place = standing().find(|entry| !entry.isolated);
+    let suited = || standing().filter(|entry| !entry.isolated);
+    let place = suited().nth(1).or_else(|| suited().next());
     if let Some(cpu) = place
         .or_else(|| standing().next())
         .and_then(|entry| entry.cpu)
@@ -162,41 +163,36 @@ impl Engine {
         self.control.rest(Delta::from_millis(rest));
     }
 
-    /// How long the thread may sleep.
-    fn patience(&self, memory: &Memory) -> Option<Msecs> {
+    /// Does what is due without anybody asking for it. Returns how long the thread may sleep.
+    fn tend(&self, memory: &mut Memory) -> Option<Msecs> {
         if !self.control.enabled() {
             return None;
         }
         if !memory.snp {
             return Some(SNP_POLL);
         }
-        match self.dirt.due(&self.machine(), &self.settings) {
-            Due::Now(_) => Some(0),
+        let machine = self.machine();
+        match self.dirt.due(&machine, &self.settings) {
+            Due::Now(task) => {
+                self.control.set_busy();
+                self.perform(memory, &machine, task);
+                Some(0)
+            }
             Due::In(ms) => Some(Msecs::try_from(ms).unwrap_or(Msecs::MAX)),
             Due::Later => None,
         }
     }
 
-    /// Does what is due without anybody asking for it.
-    fn tend(&self, memory: &mut Memory) {
-        if !self.control.enabled() || !memory.snp {
-            return;
-        }
-        let machine = self.machine();
-        let Due::Now(task) = self.dirt.due(&machine, &self.settings) else {
-            return;
-        };
-        self.control.set_busy();
+    fn perform(&self, memory: &mut Memory, machine: &Machine, task: Task) {
         match task {
             Task::Queue => {
-                if self.dirt.take_queue(&machine, self) {
+                if self.dirt.take_queue(machine, self) {
                     self.pass(memory, Attempt::Changed, Reason::GivenBack);
                 }
             }
             Task::Check(reason) => {
                 memory.runner.check(self);
-                self.dirt
-                    .take_unproven(&machine, machine.board().lost, self);
+                self.dirt.take_unproven(machine, machine.board().lost, self);
                 if !machine.changed().empty() {
                     self.pass(memory, Attempt::Changed, reason);
                 }
