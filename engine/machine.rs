@@ -230,8 +230,9 @@ impl Machine {
         Bits(&self.changed)
     }
 
-    /// Forgets which cores have a region optimised.
+    /// Forgets which cores have a region optimised. May sleep: with many cores that takes a while.
     pub(crate) fn forget(&self, place: usize) {
+        cpu::reschedule();
         let Some(ram) = self.ram.get(place) else {
             return;
         };
