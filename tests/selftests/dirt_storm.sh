@@ -3,7 +3,7 @@
 # A minute of conversions in 64 GiBs on 16 CPUs, with passes all the while and CPUs that come and go.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 21
+begin 23
 
 SECONDS_LONG=${STORM_SECONDS:-60}
 KEEP=8
@@ -30,10 +30,9 @@ churn()
 {
 	while [ ! -e /tmp/storm.done ]; do
 		cpu=$(($(awk 'BEGIN { srand(); print int(rand() * 1000000) }' </dev/null) % 15 + 1))
-		echo 0 >/sys/devices/system/cpu/cpu$cpu/online
+		echo 0 >/sys/devices/system/cpu/cpu$cpu/online && echo "off $cpu" >>/tmp/storm.churn
 		sleep 1
-		echo 1 >/sys/devices/system/cpu/cpu$cpu/online
-		echo $cpu >>/tmp/storm.churn
+		echo 1 >/sys/devices/system/cpu/cpu$cpu/online && echo "on $cpu" >>/tmp/storm.churn
 	done
 }
 
@@ -61,7 +60,8 @@ echo 0 >$TRACE/events/rmpopt/region_optimised/enable
 at_most "milliseconds from the end to the last region won: delay + 1 s" "$(behind)" $((20 + 1000))
 
 note "$(cat $STORM/result)"
-note "$(wc -l </tmp/storm.churn) CPUs went off and on"
+at_least "CPUs went off meanwhile" "$(grep -c off /tmp/storm.churn)" 3
+is "as many came on" "$(grep -c on /tmp/storm.churn)" "$(grep -c off /tmp/storm.churn)"
 note "$(sed -n 's/^\(passes:.*\)/\1/p' $DEBUG/stats); lost to races $(stat regions_lost_to_races)"
 is "no conversion failed" "$(sed -n 's/.*failures \([0-9]*\) .*/\1/p' $STORM/result)" 0
 is "all were seen" "$(stat conversions)" "$(sed -n 's/^conversions \([0-9]*\) .*/\1/p' $STORM/result)"
