@@ -2,7 +2,19 @@
 # host: lockdown
 # Under lockdown, as with Secure Boot, all status can be read and all controls work.
 . "$(dirname "$0")/tap.sh"
-begin 14
+begin 35
+
+all=$(cat /sys/devices/system/cpu/online)
+
+won()
+{
+	[ "$(table_of "$region")" = "$all" ]
+}
+
+checked()
+{
+	[ "$(sed -n 's/^checks: *//p' $DEBUG/stats)" -ge 1 ]
+}
 
 unload
 log_mark
@@ -26,6 +38,21 @@ is "the entry comes out" "$(sed -n 's/^owner: //p' $CONFIG/rmp_entry)" guest
 is "and in debugfs" "$(sed -n 's/^asid: //p' $DEBUG/rmp/entry)" 5
 is "action" "$(try write $CONFIG/action 1)" ok
 within 60 "the pass ends" idle
+is "the guest's region is lost" "$(table_of "$region")" none
+is "the guest ends" "$(try rmmod snp_guest)" ok
+within 60 "its region is won back by itself" won
+
+# The other level, which forbids to look into the kernel too.
+echo confidentiality >/sys/kernel/security/lockdown
+like "the kernel is locked down further" "$(cat /sys/kernel/security/lockdown)" "*\[confidentiality\]*"
+for file in $(cd $DEBUG && find . -type f | sed 's,^\./,,' | sort); do
+	is "$file can still be read" "$(try read $DEBUG/$file)" ok
+done
+is "action" "$(try write $CONFIG/action 1)" ok
+within 60 "the pass ends" idle
+echo 1 >$CONFIG/full_check_s
+within 60 "the full check goes on" checked
+is "the region is still optimised" "$(table_of "$region")" "$all"
 is "rmmod" "$(try rmmod rmpopt)" ok
 no_splat "the kernel log is clean"
 finish
