@@ -9,12 +9,100 @@ number()
 	emu get "$1"
 }
 
+# Interrupts. The counters of /proc/interrupts cannot tell the module's from all
+# others, so each one sent is traced with its stack. The module's are those with
+# the module in it, and the end of its work, which is a tail call.
+trace=/sys/kernel/tracing
+
+trace_on()
+{
+	echo 1 >$trace/options/sym-offset
+	echo 4096 >$trace/buffer_size_kb
+	for event in ipi_send_cpu ipi_send_cpumask; do
+		echo stacktrace >$trace/events/ipi/$event/trigger
+		echo 1 >$trace/events/ipi/$event/enable
+	done
+}
+
+trace_off()
+{
+	for event in ipi_send_cpu ipi_send_cpumask; do
+		echo 0 >$trace/events/ipi/$event/enable
+		echo '!stacktrace' >$trace/events/ipi/$event/trigger
+	done
+}
+
+# interrupts: for each of the module's function-call interrupts "CORE work", or
+# "CORE wake" where it is the thread that is woken, not a core that gets work.
+# One to several CPUs at once is none that the module may send: "broadcast".
+# What loading itself sends, to look at each core, belongs to no pass.
+interrupts()
+{
+	awk -v threads="$(threads)" '
+		function settle() {
+			if ((ours || end) && !loading)
+				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (wake || end ? "wake" : "work")
+			cpu = ""
+		}
+		/: ipi_send_/ {
+			if (cpu != "")
+				settle()
+			ours = end = wake = timer = last_complete = loading = 0
+			cpu = ""
+			if (/callback=generic_smp_call_function_single/ || /ipi_send_cpumask/)
+				cpu = match($0, /cpu=[0-9]+/) ? substr($0, RSTART + 4, RLENGTH - 4) : -1
+			next
+		}
+		cpu == "" { next }
+		/^ => / {
+			# What an interrupt of its own does on the way is not ours.
+			if (/asm_sysvec_/)
+				timer = 1
+			if (timer)
+				next
+			if (last_complete && /process_one_work/)
+				end = 1
+			last_complete = /complete_all/
+			if (/\[rmpopt\]/)
+				ours = 1
+			if (/do_init_module/)
+				loading = 1
+			if (/complete_all|__wake_up/)
+				wake = 1
+		}
+		END { if (cpu != "") settle() }' $trace/trace
+}
+
+# worst FILE [KIND]: the most of them that one core got.
+worst()
+{
+	grep "${2:-.}" "$1" | cut -d' ' -f1 | sort | uniq -c | awk '$1 > m { m = $1 } END { print (m + 0) }'
+}
+
+# polite PASS: what must hold of the interrupts of a pass that gave work to all cores.
+polite()
+{
+	is "$1: no interrupt was broadcast" "$(grep -c broadcast /tmp/interrupts)" 0
+	at_least "$1: cores got work by interrupts" "$(grep -c work /tmp/interrupts)" 1
+	at_most "$1: function-call interrupts that bring work to the worst core" "$(worst /tmp/interrupts work)" 2
+	at_most "$1: those that wake the thread, in all" "$(grep -c wake /tmp/interrupts)" 3
+	note "$1: worst core $(worst /tmp/interrupts) in all"
+}
+
+traced=
+if [ "$(cores)" != 1 ] && [ -e $trace/events/ipi/ipi_send_cpu/enable ]; then
+	traced=1
+	trace_on
+fi
+
 unload
 log_mark
 emu forget >/dev/null
 emu reset >/dev/null
+[ -z "$traced" ] || echo >$trace/trace
 load
 within 60 "the first pass ends" idle
+[ -z "$traced" ] || interrupts >/tmp/interrupts
 
 scans=$(number rmpopt.scans)
 failed=$(number rmpopt.failed_scans)
@@ -43,73 +131,12 @@ at_least "RMPOPT in all" $((verify + report)) $((scans + (cores - 1) * (regions 
 is "no #UD" "$ud" 0
 at_most "writes of RMPOPT_BASE" "$writes" "$cores"
 
-# Interrupts. The counters of /proc/interrupts cannot tell the module's from all
-# others, so each one sent is traced with its stack. The module's are those with
-# the module in it, and the end of its work, which is a tail call.
-trace=/sys/kernel/tracing
-
-trace_on()
-{
-	echo 1 >$trace/options/sym-offset
-	echo 4096 >$trace/buffer_size_kb
-	for event in ipi_send_cpu ipi_send_cpumask; do
-		echo stacktrace >$trace/events/ipi/$event/trigger
-		echo 1 >$trace/events/ipi/$event/enable
-	done
-}
-
-trace_off()
-{
-	for event in ipi_send_cpu ipi_send_cpumask; do
-		echo 0 >$trace/events/ipi/$event/enable
-		echo '!stacktrace' >$trace/events/ipi/$event/trigger
-	done
-}
-
-# interrupts: for each of the module's function-call interrupts "CORE work", or
-# "CORE wake" where it is the thread that is woken, not a core that gets work.
-# One to several CPUs at once is none that the module may send: "broadcast".
-interrupts()
-{
-	awk -v threads="$(threads)" '
-		function settle() {
-			if (ours || end)
-				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (wake || end ? "wake" : "work")
-			cpu = ""
-		}
-		/: ipi_send_/ {
-			if (cpu != "")
-				settle()
-			ours = end = wake = timer = last_complete = 0
-			cpu = ""
-			if (/callback=generic_smp_call_function_single/ || /ipi_send_cpumask/)
-				cpu = match($0, /cpu=[0-9]+/) ? substr($0, RSTART + 4, RLENGTH - 4) : -1
-			next
-		}
-		cpu == "" { next }
-		/^ => / {
-			# What an interrupt of its own does on the way is not ours.
-			if (/asm_sysvec_/)
-				timer = 1
-			if (timer)
-				next
-			if (last_complete && /process_one_work/)
-				end = 1
-			last_complete = /complete_all/
-			if (/\[rmpopt\]/)
-				ours = 1
-			if (/complete_all|__wake_up/)
-				wake = 1
-		}
-		END { if (cpu != "") settle() }' $trace/trace
-}
-
 if [ "$cores" = 1 ]; then
 	skip "interrupts that a pass causes" "there is one core"
-elif ! [ -e $trace/events/ipi/ipi_send_cpu/enable ]; then
+elif [ -z "$traced" ]; then
 	tap_fail "the kernel can trace interrupts" "no $trace/events/ipi/ipi_send_cpu"
 else
-	trace_on
+	polite "the first pass"
 	for cycle in 1 2 3 4 5; do
 		echo 0 >$CONFIG/enabled
 		emu forget >/dev/null
@@ -120,15 +147,10 @@ else
 		poll 60 idle
 		interrupts >/tmp/interrupts
 		is "cycle $cycle: each region was scanned" "$(number rmpopt.scans)" "$regions"
-		is "cycle $cycle: no interrupt was broadcast" "$(grep -c broadcast /tmp/interrupts)" 0
-		at_least "cycle $cycle: cores got work by interrupts" "$(grep -c work /tmp/interrupts)" 1
-		at_most "cycle $cycle: function-call interrupts that bring work to the worst core" \
-			"$(grep work /tmp/interrupts | sort | uniq -c | awk '$1 > m { m = $1 } END { print (m + 0) }')" 2
-		at_most "cycle $cycle: those that wake the thread, in all" "$(grep -c wake /tmp/interrupts)" 3
-		worst=$(cut -d' ' -f1 /tmp/interrupts | sort | uniq -c | awk '$1 > m { m = $1 } END { print (m + 0) }')
+		polite "cycle $cycle"
+		worst=$(worst /tmp/interrupts)
 		[ "$worst" -ge "${least:-$worst}" ] || least=$worst
 		least=${least:-$worst}
-		note "cycle $cycle: worst core $(cut -d' ' -f1 /tmp/interrupts | sort | uniq -c | sort -n | tail -n 1 | awk '{ print $2 ", " $1 " in all" }')"
 	done
 	# A worker that is just returning when the thread looks wakes it once more, now and then.
 	at_most "all function-call interrupts of the worst core, in the quietest cycle" "$least" 2
