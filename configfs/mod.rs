@@ -150,7 +150,8 @@ impl configfs::AttributeOperations<1> for Controls {
     fn show(controls: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
         let engine = &controls.engine;
         if engine.control.busy() {
-            print(page, fmt!("{}\n", engine.progress))
+            let open = engine.machine().board().open.count();
+            print(page, fmt!("{}\n", engine.progress.at(open)))
         } else {
             print(page, fmt!("idle\n"))
         }

@@ -4,11 +4,13 @@
 //!
 //! No registers and no instructions (that is `sev/`), no files (`configfs/`, `debugfs/`). Pure files,
 //! which never name the kernel crate and are compiled and tested on the host too: [`bitmap`],
-//! [`census`], [`check`], [`extent`], [`pass`], [`plan`], [`ranges`], [`region`], [`stats`],
-//! [`tracker`], [`trigger`], [`window`]. The others join them to the kernel: [`machine`] knows RAM and
-//! cores, [`hands`] is a core's part of a pass, [`runner`] carries a pass out, [`dirt`] knows what has
-//! changed, [`control`] takes requests, [`thread`] is the kthread that decides, [`status`] asks the
-//! hardware for what the files show, [`occupancy`] and [`lookup`] what the RMP holds.
+//! [`census`], [`check`], [`extent`], [`pass`], [`plan`], [`ranges`], [`region`], [`rounds`],
+//! [`stats`], [`tracker`], [`trigger`], [`window`]. The others join them to the kernel: [`machine`]
+//! knows RAM and cores, [`mod@core`] is one of these and its table, [`hands`] a core's part of a pass,
+//! [`runner`] carries a pass out and [`progress`] tells how far it is, [`dirt`] knows what has changed,
+//! [`control`] takes requests, [`settings`] are what can be adjusted, [`thread`] is the kthread that
+//! decides, [`status`] asks the hardware for what the files show, [`occupancy`] and [`lookup`] what the
+//! RMP holds, [`footprint`] adds up the memory.
 
 pub(crate) mod bitmap;
 pub(crate) mod census;
@@ -27,6 +29,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod ranges;
 pub(crate) mod region;
+pub(crate) mod rounds;
 pub(crate) mod runner;
 pub(crate) mod settings;
 pub(crate) mod stats;

@@ -55,18 +55,35 @@ impl Progress {
     pub(crate) fn advance(&self) {
         self.done.fetch_add(1, Relaxed);
     }
+
+    /// How far it is, while `open` regions are still to be verified.
+    pub(crate) fn at(&self, open: usize) -> impl fmt::Display {
+        let total = self.total.load(Relaxed);
+        let open = u32::try_from(open).unwrap_or(u32::MAX);
+        match self.step.load(Relaxed) {
+            0 => At::Pending,
+            1 => At::Verified(total.saturating_sub(open), total),
+            _ => At::Filled(self.done.load(Relaxed), total),
+        }
+    }
+}
+
+/// How far a pass is: so many of so many.
+enum At {
+    Pending,
+    Verified(u32, u32),
+    Filled(u32, u32),
 }
 
 /// As one line: `running: 3 of 12 regions verified`, or `pending` where none runs yet.
-impl fmt::Display for Progress {
+impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.step.load(Relaxed) {
-            0 => return f.write_str("pending"),
-            1 => "regions verified",
-            _ => "cores filled",
-        };
-        let done = self.done.load(Relaxed);
-        let total = self.total.load(Relaxed);
-        write!(f, "running: {done} of {total} {what}")
+        match self {
+            Self::Pending => f.write_str("pending"),
+            Self::Verified(done, total) => {
+                write!(f, "running: {done} of {total} regions verified")
+            }
+            Self::Filled(done, total) => write!(f, "running: {done} of {total} cores filled"),
+        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Carries a pass out: leaders on one core per node, then followers on all cores.
+//! Carries a pass out: leaders on one core or a few of each node, then followers on all cores.
 
 use super::{
     check,
@@ -24,6 +24,10 @@ use super::{
         PlanCore, //
     },
     progress::Step,
+    rounds::{
+        self,
+        Crew, //
+    },
     settings::Isolated,
     stats::Outcome,
     Engine,
@@ -36,13 +40,11 @@ use kernel::{
     prelude::*,
     sync::Arc,
     time::{
+        Delta,
         Instant,
         Monotonic, //
     },
 };
-
-/// How often in a row leaders may do nothing before the pass gives up.
-const STALLS: u32 = 3;
 
 /// What a pass needs, allocated before it begins: nothing is allocated in a pass.
 pub(crate) struct Runner {
@@ -84,32 +86,23 @@ impl Runner {
             entry.core.reset_last();
         }
         self.muster(engine);
-        board.lost.wipe();
         match attempt {
             Attempt::None | Attempt::Fill => (),
             Attempt::Changed => self.open_changed(),
             Attempt::All => self.open_all(),
         }
-        // A leader that is lost leaves its regions open: another one takes them over.
         engine.progress.begin(Step::Verify, board.open.count());
-        // One that stops before its first region is replaced too, but not for ever: SNP may be off.
-        let mut stalls = 0u32;
-        while !board.open.empty() && !engine.control.aborting() && stalls < STALLS {
-            let before = board.open.count();
-            if !self.lead(engine) {
-                break;
-            }
-            let stalled = board.open.count() == before;
-            stalls = if stalled { stalls.saturating_add(1) } else { 0 };
-        }
-        let led = begin.elapsed();
-        if !engine.control.aborting() {
-            self.follow(engine);
-        }
+        let mut crew = AllCores {
+            runner: self,
+            engine,
+            begin,
+            led: None,
+        };
+        rounds::run(&board, machine.changed(), &mut crew);
+        let led = crew.led;
         let all = begin.elapsed();
-        for place in board.lost.iter_from(0) {
-            machine.changed().set(place);
-        }
+        // Where nobody followed all of it was the leaders'.
+        let led = led.unwrap_or(all);
         engine.progress.begin(Step::Idle, 0);
         let mut outcome = Outcome {
             leaders_ns: led.as_nanos().unsigned_abs(),
@@ -267,6 +260,31 @@ impl Runner {
         self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
             hands::switch_off(machine, cpu);
         });
+    }
+}
+
+/// All cores, in one pass.
+struct AllCores<'a> {
+    runner: &'a mut Runner,
+    engine: &'a Engine,
+    /// When the pass began.
+    begin: Instant<Monotonic>,
+    /// How long the leaders were at work, once the followers are.
+    led: Option<Delta>,
+}
+
+impl Crew for AllCores<'_> {
+    fn lead(&mut self) -> bool {
+        self.runner.lead(self.engine)
+    }
+
+    fn follow(&mut self) {
+        self.led = Some(self.begin.elapsed());
+        self.runner.follow(self.engine);
+    }
+
+    fn aborting(&self) -> bool {
+        self.engine.control.aborting()
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) mod plan;
 pub(crate) mod ranges;
 #[path = "../../../engine/region.rs"]
 pub(crate) mod region;
+#[path = "../../../engine/rounds.rs"]
+pub(crate) mod rounds;
 #[path = "../../../engine/stats.rs"]
 pub(crate) mod stats;
 #[path = "../../../engine/tracker.rs"]

@@ -41,6 +41,8 @@ mod ranges;
 #[cfg(test)]
 mod region;
 #[cfg(test)]
+mod rounds;
+#[cfg(test)]
 mod tracker;
 #[cfg(test)]
 mod trigger;
