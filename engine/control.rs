@@ -54,8 +54,8 @@ pub(crate) struct Orders {
     pub(crate) look: bool,
     /// The module is being unloaded.
     pub(crate) stop: bool,
-    /// A core has lost RMPOPT_BASE: SNP may have gone off, or was initialised again.
-    pub(crate) doubt: bool,
+    /// Cores have lost RMPOPT_BASE, so many times: SNP may have gone off, or was initialised again.
+    pub(crate) losses: u32,
     version: u64,
 }
 
@@ -69,7 +69,7 @@ impl Default for Orders {
             reason: Reason::Start,
             look: false,
             stop: false,
-            doubt: false,
+            losses: 0,
             version: 0,
         }
     }
@@ -229,9 +229,9 @@ impl Control {
         });
     }
 
-    /// A core has lost RMPOPT_BASE.
-    pub(crate) fn snp_in_doubt(&self) {
-        self.order(|orders| orders.doubt = true);
+    /// A core has lost RMPOPT_BASE. May sleep.
+    pub(crate) fn core_lost(&self) {
+        self.order(|orders| orders.losses = orders.losses.saturating_add(1));
     }
 
     /// Waits for so long, or until the module is being unloaded or switched off.
@@ -271,7 +271,7 @@ impl Control {
             let orders = state.orders;
             let news = orders.stop
                 || orders.survey
-                || orders.doubt
+                || orders.losses != 0
                 || orders.look
                 || orders.attempt != Attempt::None
                 || orders.version != state.applied;

@@ -39,10 +39,10 @@ pub(crate) fn bytes(host: Host) -> usize {
             words(host.regions),
             BITMAPS.saturating_mul(size_of::<u64>()),
         ),
-        // Machine::cores and core_of, Runner::batch, leading and taking_part.
+        // Machine::cores and core_of, Runner::batch, leading, taking_part and following.
         (host.cores, size_of::<CoreEntry>()),
         (host.cores, Batch::SLOT_BYTES),
-        (host.cores, size_of::<[bool; 2]>()),
+        (host.cores, size_of::<[bool; 3]>()),
         (host.cpus, size_of::<Option<u32>>()),
     ];
     let survey = survey

@@ -112,17 +112,20 @@ impl<'a> CoreHands<'a> {
 
     /// Sets RMPOPT_BASE unless it has the value already. A table that was off is empty.
     fn program(&self) -> Result<(), Stop> {
+        // Nothing in there may sleep.
         let wanted = self
             .window
             .map_or(RmpoptBase::OFF, |window| RmpoptBase::on(window.first));
-        self.on_core(|on| {
+        let result = self.on_core(|on| {
             // Its hotplug callback runs on this CPU too, and does not preempt this.
             if self.core.leaving() {
                 return Ok(Err(Stop::Moved));
             }
             let base = rmpopt::base(on)?;
             if self.core.state() == State::On && !base.enabled() {
-                return Ok(Err(self.find_off()));
+                // Cleared while nobody looked, as an initialisation of SNP does.
+                self.core.set_off();
+                return Ok(Err(Stop::Lost));
             }
             if base != wanted {
                 self.core.table().wipe();
@@ -130,14 +133,11 @@ impl<'a> CoreHands<'a> {
             }
             self.core.set_state(State::On);
             Ok(Ok(()))
-        })?
-    }
-
-    /// RMPOPT_BASE was cleared while nobody looked, as an initialisation of SNP does.
-    fn find_off(&self) -> Stop {
-        self.core.set_off();
-        self.engine.control.snp_in_doubt();
-        Stop::Lost
+        })?;
+        if result == Err(Stop::Lost) {
+            self.engine.control.core_lost();
+        }
+        result
     }
 
     /// Runs `f` on the core, and takes the core out if it faults.
@@ -182,10 +182,16 @@ impl<'a> CoreHands<'a> {
         Some(self.window?.offset(region)? as usize)
     }
 
-    /// RMPOPT_BASE is no longer what we had set: the thread has to look what has happened.
+    /// RMPOPT is of no use on this core any more: the thread has to look what has happened.
     fn lose(&self) -> Stop {
+        // Where SNP went off and left it enabled, nobody would clear it later.
+        OnCpu::exactly(self.cpu, |on| {
+            if rmpopt::base(on).is_ok_and(|base| base.enabled()) {
+                let _ = rmpopt::set_base(on, RmpoptBase::OFF);
+            }
+        });
         self.core.lose();
-        self.engine.control.snp_in_doubt();
+        self.engine.control.core_lost();
         Stop::Lost
     }
 }
@@ -259,6 +265,24 @@ impl Reporter for CoreHands<'_> {
         }
         Ok(has)
     }
+}
+
+/// Looks whether the core of `cpu` still has the RMPOPT_BASE that we had set; notes it where not.
+///
+/// Tells whether it was lost. In thread context on `cpu`.
+pub(crate) fn find_lost(machine: &Machine, cpu: Cpu) -> bool {
+    let Some((_, entry)) = machine.core_of(cpu) else {
+        return false;
+    };
+    if entry.core.state() != State::On {
+        return false;
+    }
+    let enabled = OnCpu::exactly(cpu, |on| rmpopt::base(on).is_ok_and(|base| base.enabled()));
+    let lost = enabled == Some(false);
+    if lost {
+        entry.core.set_off();
+    }
+    lost
 }
 
 /// Switches RMPOPT off on the core of `cpu`, if it was us who had switched it on.

@@ -7,7 +7,10 @@ use super::{
         words,
         Bits, //
     },
-    core::Core,
+    core::{
+        Core,
+        State, //
+    },
     pass::Board,
     region::{
         index_of,
@@ -172,6 +175,8 @@ impl Machine {
             }
             if let Some(entry) = self.cores.get_mut(index as usize) {
                 entry.core.set_node(cpu.node());
+                // Its last thread may have gone while nobody knew of this one.
+                entry.core.set_leaving(false);
                 let isolated = cpu.isolated();
                 if entry.cpu.is_none() || (entry.isolated && !isolated) {
                     entry.cpu = Some(cpu);
@@ -242,6 +247,22 @@ impl Machine {
                 entry.core.table().clear(offset as usize);
             }
         }
+    }
+
+    /// Whether a core has anything to do where regions are free. May sleep.
+    pub(crate) fn lacks_any(&self, core: &Core) -> bool {
+        cpu::reschedule();
+        if core.state() != State::On || !core.served() {
+            return true;
+        }
+        let Some(window) = core.window() else {
+            return false;
+        };
+        self.board().free.iter_from(0).any(|place| {
+            let ram = self.ram.get(place);
+            let offset = ram.and_then(|ram| window.offset(ram.region));
+            offset.is_some_and(|offset| !core.table().test(offset as usize))
+        })
     }
 
     /// Claims a region for the calling core. `None` while another one has it.

@@ -38,7 +38,13 @@ use crate::sys::{
 };
 use kernel::{
     prelude::*,
-    sync::Arc,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
     time::{
         Delta,
         Instant,
@@ -56,6 +62,8 @@ pub(crate) struct Runner {
     leading: KVVec<bool>,
     /// Whether a core takes part in this pass.
     taking_part: KVVec<bool>,
+    /// Whether a core has anything to do as a follower.
+    following: KVVec<bool>,
 }
 
 impl Runner {
@@ -71,6 +79,7 @@ impl Runner {
             leaders: KVVec::from_elem(None, machine.ram.len(), GFP_KERNEL)?,
             leading: KVVec::from_elem(false, cores, GFP_KERNEL)?,
             taking_part: KVVec::from_elem(false, cores, GFP_KERNEL)?,
+            following: KVVec::from_elem(false, cores, GFP_KERNEL)?,
             machine,
         })
     }
@@ -157,6 +166,23 @@ impl Runner {
         });
     }
 
+    /// Whether SNP was initialised anew: that has cleared RMPOPT_BASE on all cores, not on one. So many
+    /// have noticed by themselves.
+    pub(crate) fn all_lost(&mut self, engine: &Engine, noticed: u32) -> bool {
+        let machine = &self.machine;
+        let lost = Atomic::new(noticed);
+        let switched_on = |entry: &&CoreEntry| entry.core.state() == State::On;
+        let cores = machine.cores.iter().filter(switched_on);
+        let cpus = cores.filter_map(|entry| entry.cpu);
+        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            if hands::find_lost(machine, cpu) {
+                lost.fetch_add(1, Relaxed);
+            }
+        });
+        let standing = machine.cores.iter().filter(|entry| entry.cpu.is_some());
+        lost.load(Relaxed) >= 2 || standing.count() == 1
+    }
+
     /// Decides which cores take part, and switches RMPOPT off on those that are left out for good.
     fn muster(&mut self, engine: &Engine) {
         let isolated = engine.settings.isolated();
@@ -218,17 +244,22 @@ impl Runner {
         true
     }
 
+    /// Has those cores attempt what is free that do not have all of it. The others are not disturbed.
     fn follow(&mut self, engine: &Engine) {
         let machine = &self.machine;
-        let taking_part = &self.taking_part;
+        for (follows, core) in self
+            .following
+            .iter_mut()
+            .zip(machine.cores.iter().zip(&self.taking_part))
+        {
+            *follows = plan_core(core).window.is_some() && machine.lacks_any(&core.0.core);
+        }
         let followers = || {
-            let cores = machine.cores.iter().zip(taking_part);
-            cores
-                .filter(|core| plan_core(*core).window.is_some())
-                .map(|(entry, _)| entry)
+            let cores = machine.cores.iter().zip(self.following.iter());
+            cores.filter(|(_, follows)| **follows)
         };
         engine.progress.begin(Step::Fill, followers().count());
-        let cpus = followers().filter_map(|entry| entry.cpu);
+        let cpus = followers().filter_map(|(entry, _)| entry.cpu);
         self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
             work(engine, machine, cpu, |index, hands, tally| {
                 let start = plan::start(index, machine.cores.len(), machine.ram.len());

@@ -12,6 +12,10 @@ use super::{
         Task, //
     },
     machine::Machine,
+    plan::{
+        self,
+        Seat, //
+    },
     runner::Runner,
     stats::Reason,
     Engine,
@@ -90,15 +94,17 @@ impl Body for Engine {
 }
 
 /// Keeps the thread on a CPU that stands for its core, not an isolated one if possible: what it queues
-/// for its own core then takes no interrupt. The second core rather than the first, which leads.
+/// for its own core then takes no interrupt. Nor one that leads.
 fn settle_down(machine: &Machine) {
-    let standing = || machine.cores.iter().filter(|entry| entry.cpu.is_some());
-    let suited = || standing().filter(|entry| !entry.isolated);
-    let place = suited().nth(1).or_else(|| suited().next());
-    if let Some(cpu) = place
-        .or_else(|| standing().next())
-        .and_then(|entry| entry.cpu)
-    {
+    let cores = || {
+        machine.cores.iter().map(|entry| Seat {
+            node: entry.core.node(),
+            isolated: entry.isolated,
+            standing: entry.cpu.is_some(),
+        })
+    };
+    let best = plan::seat(cores).and_then(|index| machine.cores.get(index)?.cpu);
+    if let Some(cpu) = best {
         cpu::stay_on(cpu);
     }
 }
@@ -116,13 +122,13 @@ impl Engine {
         if !memory.snp {
             return;
         }
-        if came_on || orders.switched_on {
+        let anew = came_on || orders.losses != 0 && memory.runner.all_lost(self, orders.losses);
+        if anew || orders.switched_on {
             for entry in self.machine().cores.iter() {
                 entry.core.forgive();
             }
         }
-        // A new initialisation of SNP has cleared the tables of all cores.
-        if came_on || orders.doubt {
+        if anew {
             for entry in self.machine().cores.iter() {
                 entry.core.set_served(false);
             }
@@ -130,17 +136,21 @@ impl Engine {
             self.pass(memory, Attempt::All, Reason::Start);
         } else if orders.attempt != Attempt::None {
             self.pass(memory, orders.attempt, orders.reason);
+        } else if orders.losses != 0 {
+            self.pass(memory, Attempt::Fill, Reason::Host);
         }
     }
 
     /// Switches RMPOPT off on all cores, also where CPUs come and go meanwhile.
     fn switch_off(&self, memory: &mut Memory) {
+        self.dirt.nothing_optimised(&self.machine());
         for _ in 0..SWITCH_OFFS {
             if memory.runner.switch_off(self) {
                 return;
             }
             self.survey(memory);
         }
+        pr_warn!("CPUs come and go too fast: RMPOPT is still enabled on some\n");
     }
 
     /// Makes a pass.
@@ -206,7 +216,10 @@ impl Engine {
         let before = core::mem::replace(&mut memory.snp, snp);
         match (before, snp) {
             (false, true) => pr_info!("SNP has come on, all of memory is attempted\n"),
-            (true, false) => pr_info!("SNP has gone off, waiting until it is on again\n"),
+            (true, false) => {
+                pr_info!("SNP has gone off, waiting until it is on again\n");
+                self.dirt.nothing_optimised(&self.machine());
+            }
             _ => (),
         }
         snp && !before

@@ -243,6 +243,18 @@ impl Dirt {
         }
     }
 
+    /// RMPOPT is off on all cores. Which regions were free has to be found out again.
+    pub(crate) fn nothing_optimised(&self, machine: &Machine) {
+        let board = machine.board();
+        for place in board.free.iter_from(0) {
+            board.open.set(place);
+            board.free.clear(place);
+        }
+        for (_, line) in self.all(machine) {
+            line.optimised.store(0, Relaxed);
+        }
+    }
+
     /// SNP was initialised anew: no count is worth anything.
     pub(crate) fn forget(&self, machine: &Machine) {
         for (_, line) in self.all(machine) {

@@ -2,7 +2,7 @@
 # host: smt
 # A core that faults is taken out with one warning; the others go on.
 . "$(dirname "$0")/tap.sh"
-begin 30
+begin 35
 
 # out_of CORE: the state of all of its CPUs, if it is the same.
 state_of()
@@ -68,6 +68,17 @@ for core in 1 0; do
 	done
 done
 
+# SNP is initialised anew between two looks: a core that is out gets another chance.
+emu fault 1 ud >/dev/null
+emu forget >/dev/null
+pass
+like "core 1 is taken out" "$(state_of 1)" "taken out*"
+emu fault 1 none >/dev/null
+emu snp off >/dev/null
+emu snp on >/dev/null
+pass
+within 60 "it comes back with a new initialisation that nobody saw" all_optimised
+
 # Every core at once.
 log_mark
 for core in $(each_core); do
@@ -92,6 +103,14 @@ is "RMPOPT_BASE cleared from outside: the core has nothing" "$(emu table 1 | gre
 tables_agree "the table says so"
 pass
 within 60 "an attempt sets it again and fills the table" all_optimised
+poll 60 idle
+emu base 1 0 >/dev/null
+one=$(free_regions | tail -n 1)
+emu reset >/dev/null
+is "the same, and one region is asked for" "$(try write $CONFIG/optimise "${one}G+1G")" ok
+within 60 "that is enough to fill it" all_optimised
+poll 60 idle
+at_most "scans: of that region, not of all for one core" "$(emu get rmpopt.scans)" 1
 no_splat "the kernel log is clean"
 
 unload

@@ -2,7 +2,7 @@
 # host: smt
 # CPUs go and come: siblings take over, cores come back, also during passes.
 . "$(dirname "$0")/tap.sh"
-begin 28
+begin 33
 
 turns=100
 free=$(free_regions | tr '\n' ' ')
@@ -91,6 +91,19 @@ switch 6 1
 within 60 "the core comes back with its other thread" has 3
 switch 7 1
 within 60 "its threads are those of one core still" has_threads 6-7
+
+# The module has never seen the thread that comes when the one that it has seen is gone.
+switch 7 0
+rmmod rmpopt
+load
+within 60 "the first pass ends, one thread is away" idle
+switch 6 0
+is "the other one goes: RMPOPT_BASE is off" "$(emu base 3)" 0x0
+switch 7 1
+within 60 "the core is filled when the first one comes" has 3
+within 60 "and that is all" idle
+switch 6 1
+within 60 "its threads are those of one core again" has_threads 6-7
 
 # Away with the module while the thread that stands for a core is going.
 for turn in 1 2 3 4 5; do

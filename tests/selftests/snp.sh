@@ -83,6 +83,16 @@ echo 1 >$CONFIG/action
 within 60 "SNP going and coming during passes: all is there in the end" filled
 tables_agree "the table is what the cores have"
 
+# Off, with RMPOPT left enabled on a core: nobody else would switch it off.
+base=$(emu base 1)
+emu snp off >/dev/null
+emu base 1 "$base" >/dev/null
+try write $CONFIG/action 1 >/dev/null
+within 60 "a pass without SNP ends" idle
+is "the core is switched off" "$(emu base 1)" 0x0
+emu snp on >/dev/null
+within 60 "all is there again" filled
+
 # Off, and the module leaves.
 emu snp off >/dev/null
 is "rmmod while SNP is off" "$(try rmmod rmpopt)" ok

@@ -421,6 +421,7 @@ fn event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn whatever_happens_the_next_passes_put_it_right(
         assigned in prop::collection::btree_set(0..REGIONS, 0..6),
