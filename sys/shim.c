@@ -65,10 +65,13 @@ unsigned int rmpopt_cpu_socket(unsigned int cpu)
 	return topology_physical_package_id(cpu);
 }
 
-/* isolcpus= takes a CPU out of the scheduling domains, nohz_full= out of the tick. */
+/*
+ * isolcpus= takes a CPU out of the scheduling domains, nohz_full= out of the
+ * tick. Both never change; HK_TYPE_DOMAIN does, with the partitions of cpusets.
+ */
 bool rmpopt_cpu_isolated(unsigned int cpu)
 {
-	return !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) ||
+	return !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN_BOOT) ||
 	       !housekeeping_test_cpu(cpu, HK_TYPE_KERNEL_NOISE);
 }
 
