@@ -21,6 +21,9 @@ use crate::sys::{
     msr, //
 };
 
+// What is written there is what is read here.
+const _: () = assert!(RMPOPT_BASE == msr::RMPOPT_BASE);
+
 /// RCX: verify the region and report.
 const VERIFY: u64 = 0;
 /// RCX: report only.
@@ -62,5 +65,5 @@ pub(crate) fn base(on: &OnCpu) -> Result<RmpoptBase, Fault> {
 ///
 /// [`Fault::GeneralProtection`] where it would enable RMPOPT while SNP or the segmented RMP is off.
 pub(crate) fn set_base(on: &OnCpu, base: RmpoptBase) -> Result<(), Fault> {
-    msr::write(on, RMPOPT_BASE, base.0)
+    msr::write_rmpopt_base(on, base.0)
 }

@@ -40,24 +40,25 @@ pub(crate) fn read(_on: &OnCpu, msr: u32) -> Result<u64, Fault> {
     Ok((high << 32) | (low & 0xffff_ffff))
 }
 
-/// Writes an MSR of this CPU.
-///
-/// Only `sev/` calls this, and only for RMPOPT_BASE.
+/// RMPOPT_BASE, the one MSR that may be written.
+pub(crate) const RMPOPT_BASE: u32 = 0xc001_0139;
+
+/// Writes RMPOPT_BASE of this CPU.
 ///
 /// # Errors
 ///
 /// [`Fault::GeneralProtection`] where there is no such MSR or the value is not allowed now.
-pub(crate) fn write(_on: &OnCpu, msr: u32, value: u64) -> Result<(), Fault> {
+pub(crate) fn write_rmpopt_base(_on: &OnCpu, value: u64) -> Result<(), Fault> {
     let mut faulted = 1u8;
     let after: u64;
-    // SAFETY: RMPOPT_BASE, the one MSR that is written, decides where checks may be skipped after a
-    // successful RMPOPT and opens no access by itself. The fixup turns a fault into a jump to
+    // SAFETY: RMPOPT_BASE decides where checks may be skipped after a successful RMPOPT and opens no
+    // access by itself. The fixup turns a fault into a jump to
     // label 2 with `faulted` left at 1.
     unsafe {
         asm!(
             "1: wrmsr",
             fixup!(),
-            in("ecx") msr,
+            in("ecx") RMPOPT_BASE,
             inout("rax") value & 0xffff_ffff => after,
             in("rdx") value >> 32,
             faulted = inout(reg_byte) faulted,
