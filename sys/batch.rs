@@ -179,13 +179,13 @@ impl Batch {
         let mut left_out = 0usize;
         let mut used = 0usize;
         let hotplug = HotplugLock::lock();
+        // One loan for all: nobody has a unique reference to a slot that is queued.
+        let mut slots = self.slots.iter_mut();
         for (index, cpu) in cpus.enumerate() {
-            let slot = match self.slots.get_mut(used) {
-                Some(slot) if cpu.online() => slot,
-                _ => {
-                    left_out = left_out.saturating_add(1);
-                    continue;
-                }
+            let slot = if cpu.online() { slots.next() } else { None };
+            let Some(slot) = slot else {
+                left_out = left_out.saturating_add(1);
+                continue;
             };
             used = used.saturating_add(1);
             slot.run = (&raw const run).cast();
