@@ -75,10 +75,11 @@ impl kernel::InPlaceModule for Rmpopt {
             Ok(try_pin_init!(Self {
                 cpu_hotplug: CpuHotplug::new(engine.clone())?,
                 memory_hotplug: MemoryHotplug::new(engine.clone())?,
-                status: debugfs::files(&engine)?,
                 probes: load::probes(&engine, probes),
                 thread: load::thread(&engine)?,
                 controls <- configfs::directory(engine.clone()),
+                // The last one: a file that is open does not keep a module whose loading fails.
+                status: debugfs::files(&engine)?,
                 engine,
             }))
         })
