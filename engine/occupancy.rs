@@ -44,7 +44,7 @@ impl Entries for Reader {
 
     fn breathe(&mut self) -> Result {
         cpu::reschedule();
-        // Never so in a kthread.
+        // In the kthread only once it is told to end.
         if current!().signal_pending() {
             return Err(EINTR);
         }

@@ -12,7 +12,8 @@ use kernel::{
 
 /// Calls `f` with the first and last address of each "System RAM" range, in ascending order.
 ///
-/// May sleep. The list is locked while `f` runs, so `f` must not touch it.
+/// May sleep, and so may `f`: the list is locked from one range to the next only, so that a range may
+/// have changed or gone by the time `f` sees it.
 ///
 /// # Errors
 ///
@@ -38,7 +39,7 @@ type Callback = unsafe extern "C" fn(*mut bindings::resource, *mut ffi::c_void) 
 
 /// The callback that fits the closure's type.
 fn call<F: FnMut(u64, u64) -> Result>(_: &F) -> Callback {
-    /// Called in thread context by the walk, under the lock of the resource list.
+    /// Called in thread context by the walk, without locks.
     ///
     /// # Safety
     ///

@@ -186,7 +186,7 @@ pub(crate) fn reset_bell() {
     unsafe { rmpopt_bell_reset() };
 }
 
-/// Milliseconds since boot: the clock of [`Line::last`], as fine as the kernel's tick.
+/// Milliseconds, from an origin that means nothing: the clock of [`Line::last`], as fine as the kernel's tick.
 pub(crate) fn now_ms() -> u64 {
     // SAFETY: Reads the tick counter.
     unsafe { rmpopt_now_ms() }
