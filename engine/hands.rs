@@ -184,7 +184,7 @@ impl<'a> CoreHands<'a> {
 
     /// RMPOPT is of no use on this core any more: the thread has to look what has happened.
     fn lose(&self) -> Stop {
-        // Where SNP went off and left it enabled, nobody would clear it later.
+        // A shutdown of SNP may have left it enabled, and nobody would clear it later.
         OnCpu::exactly(self.cpu, |on| {
             if rmpopt::base(on).is_ok_and(|base| base.enabled()) {
                 let _ = rmpopt::set_base(on, RmpoptBase::OFF);

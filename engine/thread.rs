@@ -218,7 +218,8 @@ impl Engine {
             (false, true) => pr_info!("SNP has come on, all of memory is attempted\n"),
             (true, false) => {
                 pr_info!("SNP has gone off, waiting until it is on again\n");
-                self.dirt.nothing_optimised(&self.machine());
+                // That may have left RMPOPT_BASE as it was.
+                self.switch_off(memory);
             }
             _ => (),
         }

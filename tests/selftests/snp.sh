@@ -83,13 +83,16 @@ echo 1 >$CONFIG/action
 within 60 "SNP going and coming during passes: all is there in the end" filled
 tables_agree "the table is what the cores have"
 
-# Off, with RMPOPT left enabled on a core: nobody else would switch it off.
-base=$(emu base 1)
+# A shutdown that leaves RMPOPT_BASE as it was: nobody but the module would switch it off.
+emu switch shutdown_base kept >/dev/null
 emu snp off >/dev/null
-emu base 1 "$base" >/dev/null
+at_least "RMPOPT_BASE after such a shutdown" "$(($(emu base 1) & 1))" 1
 try write $CONFIG/action 1 >/dev/null
 within 60 "a pass without SNP ends" idle
-is "the core is switched off" "$(emu base 1)" 0x0
+for core in $(each_core); do
+	is "core $core is switched off" "$(emu base "$core")" 0x0
+done
+emu switch shutdown_base cleared >/dev/null
 emu snp on >/dev/null
 within 60 "all is there again" filled
 

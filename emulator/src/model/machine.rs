@@ -10,7 +10,7 @@ use super::kind::Kind;
 use super::layout::{Layout, Request};
 use super::rmp::{Assigned, Rmp};
 use super::rmpopt::Flights;
-use super::switches::{CoreFault, StoredResult, SubPages, Switches};
+use super::switches::{CoreFault, ShutdownBase, StoredResult, SubPages, Switches};
 use super::table::Table;
 use super::update::Injection;
 use super::{Fatal, Memory};
@@ -184,10 +184,14 @@ impl Machine {
         Ok(())
     }
 
-    /// The full shutdown: SnpEn 0, tables off and clear. The RMP keeps what it held, unenforced.
+    /// The full shutdown: SnpEn 0, tables clear, and off unless a switch says that RMPOPT_BASE stays. The RMP
+    /// keeps what it held, unenforced.
     pub fn snp_off(&mut self) {
         self.snp = false;
-        self.clear_tables();
+        match self.switches.shutdown_base {
+            ShutdownBase::Cleared => self.clear_tables(),
+            ShutdownBase::Kept => self.tables.iter_mut().for_each(Table::clear),
+        }
         self.forget();
     }
 

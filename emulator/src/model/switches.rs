@@ -85,6 +85,16 @@ choice! {
 }
 
 choice! {
+    /// RMPOPT_BASE in the full shutdown of SNP.
+    pub enum ShutdownBase {
+        /// It becomes 0 on all cores.
+        Cleared = "cleared",
+        /// It stays until somebody writes it or SNP is initialised.
+        Kept = "kept",
+    }
+}
+
+choice! {
     /// RMPOPT on a region that the RMP does not cover.
     pub enum Uncovered {
         /// Nothing there is assigned: it is optimised.
@@ -173,6 +183,8 @@ pub struct Switches {
     pub unaligned_base: UnalignedBase,
     /// See [`EarlyEnable`].
     pub early_enable: EarlyEnable,
+    /// See [`ShutdownBase`].
+    pub shutdown_base: ShutdownBase,
     /// See [`Uncovered`].
     pub uncovered: Uncovered,
     /// See [`SubPages`].
@@ -191,6 +203,7 @@ impl Default for Switches {
             base_write_clears: BaseWriteClears::Always,
             unaligned_base: UnalignedBase::Fault,
             early_enable: EarlyEnable::Fault,
+            shutdown_base: ShutdownBase::Cleared,
             uncovered: Uncovered::Optimise,
             sub_pages: SubPages::Zero,
             rules: Rules::Fatal,
@@ -212,6 +225,7 @@ impl Switches {
             "base_write_clears" => put(&mut self.base_write_clears, BaseWriteClears::parse(value)),
             "unaligned_base" => put(&mut self.unaligned_base, UnalignedBase::parse(value)),
             "early_enable" => put(&mut self.early_enable, EarlyEnable::parse(value)),
+            "shutdown_base" => put(&mut self.shutdown_base, ShutdownBase::parse(value)),
             "uncovered" => put(&mut self.uncovered, Uncovered::parse(value)),
             "sub_pages" => put(&mut self.sub_pages, SubPages::parse(value)),
             "rules" => put(&mut self.rules, Rules::parse(value)),
@@ -228,6 +242,7 @@ impl Switches {
             base_write_clears: self.base_write_clears.name(),
             unaligned_base: self.unaligned_base.name(),
             early_enable: self.early_enable.name(),
+            shutdown_base: self.shutdown_base.name(),
             uncovered: self.uncovered.name(),
             sub_pages: self.sub_pages.name(),
             rules: self.rules.name(),
@@ -244,6 +259,7 @@ pub struct SwitchList {
     pub base_write_clears: &'static str,
     pub unaligned_base: &'static str,
     pub early_enable: &'static str,
+    pub shutdown_base: &'static str,
     pub uncovered: &'static str,
     pub sub_pages: &'static str,
     pub rules: &'static str,

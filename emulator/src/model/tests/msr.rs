@@ -141,3 +141,23 @@ fn open_questions_of_rmpopt_base() {
     assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0));
     assert_eq!(write(&mut machine, 0), MsrAccess::Done(0));
 }
+
+#[test]
+fn a_shutdown_may_leave_rmpopt_base() {
+    for (value, left) in [("cleared", 0), ("kept", 1)] {
+        let ram = Ram::default();
+        let mut machine = machine(Kind::Zen6, &ram);
+        let set = machine.switches().set("shutdown_base", value);
+        assert_eq!(set, Some(Ok(())));
+        wrmsr(&mut machine, &ram, 0, RMPOPT_BASE, 1);
+        machine.snp_off();
+        assert_eq!(
+            machine.rdmsr(0, RMPOPT_BASE),
+            MsrAccess::Done(left),
+            "{value}"
+        );
+        assert_eq!(rmpopt(&mut machine, 0, FREE, 0), None, "{value}: #UD");
+        machine.snp_on(&ram).unwrap();
+        assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0), "{value}");
+    }
+}
