@@ -73,8 +73,8 @@ ended() {
 # A cold pass again, with each function-call interrupt traced: /proc/interrupts
 # cannot tell the module's from all others. Those are the module's that are sent
 # with it on the stack, and the end of its work, which is a tail call. "work" is
-# by core, "wake" are those that wake its thread, "broadcast" those to several
-# CPUs at once.
+# by core, and so are those that wake its thread, "wake"; "broadcast" are those to
+# several CPUs at once.
 traced() {
 	echo 1 >$TRACE/options/sym-offset
 	echo 1024 >$TRACE/buffer_size_kb
@@ -91,7 +91,7 @@ traced() {
 			if (several)
 				broadcast++
 			else if (wakes || end)
-				wake++
+				wake[int(cpu / threads)]++
 			else
 				work[int(cpu / threads)]++
 		}
@@ -124,7 +124,10 @@ traced() {
 			printf "work"
 			for (core = 0; core < cores; core++)
 				printf " %d", work[core]
-			printf "\nwake %d\nbroadcast %d\n", wake, broadcast
+			printf "\nwake"
+			for (core = 0; core < cores; core++)
+				printf " %d", wake[core]
+			printf "\nbroadcast %d\n", broadcast
 		}' $TRACE/trace
 	for event in ipi_send_cpu ipi_send_cpumask; do
 		echo 0 >$TRACE/events/ipi/$event/enable

@@ -8,9 +8,9 @@ CONTROL=/sys/kernel/debug/rmpopt_published
 # shellcheck disable=SC2034 # scenarios.sh has it
 algorithm=published
 
-# samples NAME: as in module.sh; its part is large, so that fewer are enough.
+# samples NAME: as many as in module.sh, as the least of them counts.
 samples() {
-	echo "$1 $1.2 $1.3 $1.met"
+	echo "$1 $1.2 $1.3 $1.4 $1.5 $1.met"
 }
 
 load() {

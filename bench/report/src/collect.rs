@@ -2,7 +2,8 @@
 
 //! Makes a [`Run`] of what the guest printed and the emulator counted.
 
-use crate::run::{Algorithm, CoreRmpopt, Host, Run, Step, Traced};
+use crate::model::{self, CLOCK};
+use crate::run::{float, whole, Algorithm, CoreRmpopt, Host, Run, Step, Traced};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -117,7 +118,7 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
             None => return Err(format!("there is no {base}, but {name}")),
         }
     }
-    Ok(Run {
+    let mut run = Run {
         algorithm: match fact("algorithm")? {
             "module" => Algorithm::Module,
             "published" => Algorithm::Published,
@@ -133,13 +134,33 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
         traced: match facts.get("work") {
             Some(work) => Some(Traced {
                 work: numbers(work, "work")?,
-                wake: single(fact("wake")?, "wake")?,
+                wake: numbers(fact("wake")?, "wake")?,
                 broadcast: single(fact("broadcast")?, "broadcast")?,
             }),
             None => None,
         },
         steps,
-    })
+    };
+    share(&mut run);
+    Ok(run)
+}
+
+/// Fills in what each step costs the cores.
+fn share(run: &mut Run) {
+    let Some(idle) = run.steps.get("idle").cloned() else {
+        return;
+    };
+    let shares: Vec<Vec<u64>> = run
+        .steps
+        .values()
+        .map(|step| {
+            let cycles = model::cycles(run, step, &idle).into_iter();
+            cycles.map(|n| whole(float(n) / CLOCK * 1e6)).collect()
+        })
+        .collect();
+    for (step, share) in run.steps.values_mut().zip(shares) {
+        step.share_ppm = share;
+    }
 }
 
 fn single(text: &str, what: &str) -> Result<u64, String> {
@@ -167,6 +188,7 @@ fn step(said: Said, counters: &Counters, threads: usize) -> Step {
         function_calls: by_core(&said.function_calls),
         reschedules: by_core(&said.reschedules),
         instructions: by_core(&counters.kernel_instructions),
+        share_ppm: Vec::new(),
         own_instructions: counters.kernel_instructions.last().copied().unwrap_or(0),
     }
 }
@@ -207,7 +229,7 @@ mod tests {
         emulator rmpopt-emulator 0.1.0 zen6\r\n\
         kernel 7.3.4+deb13-amd64\r\n\
         work 2 1\r\n\
-        wake 2\r\n\
+        wake 0 2\r\n\
         broadcast 0\r\n\
         step cold us=2000 optimised_us=0 polls=3\r\n\
         cal cold 1 0 2 1\r\n\
@@ -218,6 +240,9 @@ mod tests {
         step cold.met us=9000 optimised_us=0 polls=3\r\n\
         cal cold.met 9 9 9 9\r\n\
         res cold.met 9 9 9 9\r\n\
+        step idle us=2000 optimised_us=0 polls=3\r\n\
+        cal idle 0 0 0 0\r\n\
+        res idle 0 0 0 0\r\n\
         done\r\n";
 
     fn report() -> String {
@@ -231,9 +256,10 @@ mod tests {
             r#""most_cores_in_region": 2"#,
             r#""most_cores_in_region": 5"#,
         );
+        let idle = counters.replace("[100, 10, 200, 20]", "[0, 0, 0, 0]");
         format!(
             r#"{{"violation": null, "taken":
-                {{"cold": {counters}, "cold.2": {counters}, "cold.met": {met}}}}}"#
+                {{"idle": {idle}, "cold": {counters}, "cold.2": {counters}, "cold.met": {met}}}}}"#
         )
     }
 
@@ -252,8 +278,11 @@ mod tests {
         assert_eq!(cold.reschedules, [2, 2]);
         assert_eq!(cold.instructions, [110, 220]);
         assert_eq!((cold.verify, cold.scans), (9, 5));
-        assert_eq!(run.steps.len(), 1);
-        assert_eq!(run.traced.unwrap().work, [2, 1]);
+        assert_eq!(run.steps.len(), 2);
+        // At 3,000 cycles a microsecond: 110 instructions, 3 scans of 83,680, 2 RMPOPT of 5,658; and 220, 2, 2.
+        assert_eq!(cold.share_ppm, [87, 60]);
+        let traced = run.traced.unwrap();
+        assert_eq!((traced.work, traced.wake), (vec![2, 1], vec![0, 2]));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! what the emulator counted. Modelled is their time, from the figures that AMD published in March 2026
 //! for 2 TiB and "hundreds of cores". README.md says how they fit and what is assumed.
 
-use crate::run::{float, whole, Algorithm, CoreRmpopt};
+use crate::run::{float, number, whole, Algorithm, CoreRmpopt, Run, Step};
 
 /// Published: an RMPOPT that meets an assigned page at once, in cycles.
 const MEETS: f64 = 60.0;
@@ -17,6 +17,18 @@ const CONTENDED: f64 = 114_372.0;
 /// Published: the dearest scan after guests, in cycles.
 const SCAN_AFTER_GUESTS: f64 = 83_680.0;
 /// Published: the dearest scan at boot, in cycles. A mean of all scans cannot be above it.
+/// The cycles that a core spends in a step, and how many cores share them: kernel instructions, one per
+/// cycle, and RMPOPT at the published costs.
+pub fn cycles(run: &Run, step: &Step, idle: &Step) -> Vec<u64> {
+    let cores = number(run.host.cores);
+    let net = step.net(idle);
+    step.by_core
+        .iter()
+        .zip(&net.instructions)
+        .map(|(core, instructions)| instructions + whole(rmpopt_cycles(run.algorithm, core, cores)))
+        .collect()
+}
+
 #[cfg(test)]
 const SCAN_DEAREST: f64 = 1_143_020.0;
 /// Published: all of 2 TiB with an assigned page in every GiB, in seconds.

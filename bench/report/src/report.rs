@@ -5,7 +5,7 @@
 use crate::check::{self, Check, Pair, Probe};
 use crate::model::{self, Calibration, Large, CLOCK, CORES, TABLE};
 use crate::plot::{self, Diagram, Line};
-use crate::run::{float, median, number, total, whole, worst, Algorithm, Run, Step};
+use crate::run::{float, median, number, total, worst, Algorithm, Run, Step};
 use crate::table::{ratio, Table};
 use std::fmt::Write;
 use std::path::Path;
@@ -86,20 +86,6 @@ fn pairs(runs: &[Run]) -> Result<Vec<Pair<'_>>, String> {
     Ok(pairs)
 }
 
-/// The cycles that a core spends in a step, and how many cores share them: kernel instructions, one per
-/// cycle, and RMPOPT at the published costs.
-fn cycles(run: &Run, step: &Step, idle: &Step) -> Vec<u64> {
-    let cores = number(run.host.cores);
-    let net = step.net(idle);
-    step.by_core
-        .iter()
-        .zip(&net.instructions)
-        .map(|(core, instructions)| {
-            instructions + whole(model::rmpopt_cycles(run.algorithm, core, cores))
-        })
-        .collect()
-}
-
 /// A share of a second.
 fn percent(cycles: u64) -> String {
     format!("{:.4}", float(cycles) / CLOCK * 100.0)
@@ -161,7 +147,7 @@ fn counted(out: &mut String, pairs: &[Pair<'_>]) -> Result<(), String> {
                 } else {
                     net
                 };
-                let busy = cycles(run, step, idle);
+                let busy = model::cycles(run, step, idle);
                 let mean = total(&busy).checked_div(number(busy.len())).unwrap_or(0);
                 let first = if run.algorithm == Algorithm::Published {
                     title
@@ -236,7 +222,7 @@ fn counted(out: &mut String, pairs: &[Pair<'_>]) -> Result<(), String> {
                  worst core), {} wake its thread.",
                 total(&traced.work),
                 worst(&traced.work),
-                traced.wake
+                total(&traced.wake)
             );
         }
         let guest = check::step(pair.module, "timed")?;

@@ -105,6 +105,9 @@ pub struct Step {
     pub reschedules: Vec<u64>,
     /// Kernel instructions retired, by core.
     pub instructions: Vec<u64>,
+    /// What the step takes of each core if it happens once in a second, in millionths: see README.md.
+    #[serde(default)]
+    pub share_ppm: Vec<u64>,
     /// Kernel instructions retired by the CPU on which the step ran.
     pub own_instructions: u64,
 }
@@ -184,8 +187,8 @@ pub struct Net {
 pub struct Traced {
     /// Those that bring work to a core, by core.
     pub work: Vec<u64>,
-    /// Those that wake its thread, in all.
-    pub wake: u64,
+    /// Those that wake its thread, by core.
+    pub wake: Vec<u64>,
     /// Those to several CPUs at once.
     pub broadcast: u64,
 }
