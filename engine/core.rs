@@ -18,9 +18,12 @@ use crate::{
     sev::addr::Region,
     sys::insn::Fault, //
 };
-use kernel::sync::atomic::{
-    Atomic,
-    Relaxed, //
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 
 impl Word for Atomic<u64> {
@@ -104,13 +107,24 @@ pub(crate) struct Core {
     won: Atomic<u32>,
     /// What it is known to have optimised, by place in the window. A hint: the core's own answer is
     /// the truth.
-    table: [Atomic<u64>; words(SPAN as usize)],
+    table: KBox<Table>,
 }
 
+/// A bit for each region of a window.
+type Table = [Atomic<u64>; words(SPAN as usize)];
+
 impl Core {
+    /// Bytes that a core takes beside itself.
+    pub(crate) const TABLE_BYTES: usize = size_of::<Table>();
+
     /// A core of which nothing is known yet but the number, as [`crate::sys::cpu::Cpu::core_id`].
-    pub(crate) fn new(id: u32) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn new(id: u32) -> Result<Self> {
+        let table: Table = [const { Atomic::new(0) }; words(SPAN as usize)];
+        Ok(Self {
             id,
             state: Atomic::new(State::Off.encode()),
             node: Atomic::new(0),
@@ -121,8 +135,9 @@ impl Core {
             served: Atomic::new(false),
             attempted: Atomic::new(0),
             won: Atomic::new(0),
-            table: [const { Atomic::new(0) }; words(SPAN as usize)],
-        }
+            // Apart: both fit into a slab of their size then.
+            table: KBox::new(table, GFP_KERNEL)?,
+        })
     }
 
     /// Its number.
@@ -227,7 +242,7 @@ impl Core {
 
     /// What the core is known to have optimised.
     pub(crate) fn table(&self) -> Bits<'_, Atomic<u64>> {
-        Bits(&self.table)
+        Bits(&*self.table)
     }
 
     /// What the core did in the last pass.

@@ -51,6 +51,7 @@ pub(crate) fn bytes(host: Host) -> usize {
         .fold(0usize, usize::saturating_add);
     // Slabs have sizes that are powers of two.
     let core = size_of::<(Refcount, Core)>().next_power_of_two();
+    let core = core.saturating_add(Core::TABLE_BYTES.next_power_of_two());
     survey
         .saturating_mul(2)
         .saturating_add(host.cores.saturating_mul(core))

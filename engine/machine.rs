@@ -161,7 +161,7 @@ impl Machine {
                     let index = u32::try_from(self.cores.len()).map_err(|_| EOVERFLOW)?;
                     self.cores.push(
                         CoreEntry {
-                            core: Arc::new(Core::new(cpu.core_id()), GFP_KERNEL)?,
+                            core: Arc::new(Core::new(cpu.core_id())?, GFP_KERNEL)?,
                             cpu: None,
                             isolated: false,
                         },

@@ -64,6 +64,7 @@ at_most "reading cpu/N asks one core" "$(emu get rmpopt.report)" "$(ram_regions 
 
 at_least "memory: on this host" "$(sed -n 's/^this_host: //p' $DEBUG/memory)" 100
 at_most "memory: on 12 TiB with 1,024 CPUs" "$(sed -n 's/^12_tib_1024_cpus: //p' $DEBUG/memory)" 1048576
+at_most "memory: where each is a core" "$(sed -n 's/^12_tib_1024_cores: //p' $DEBUG/memory)" 1048576
 
 # An open file holds the module.
 exec 3<$DEBUG/rmpopt-table
