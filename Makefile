@@ -11,7 +11,7 @@ JOBS := $(shell nproc)
 # The kernel: see scripts/root.
 export KERNEL
 # The emulated host's shape: see scripts/host.
-export CPUS CORES THREADS NODES MEMORY DIMMS MODEL CPU EMU APPEND
+export CPUS CORES THREADS NODES SOCKETS DISTANCES MEMORY DIMMS MODEL CPU EMU APPEND
 export REPORT PLUGIN OUT TIMEOUT
 # The root and the tests: see scripts/root, tests/run.
 export MIRROR RMPOPT_CACHE T
