@@ -2,7 +2,7 @@
 # host: one smt
 # The status files: format, access, and files that are open when the module goes.
 . "$(dirname "$0")/tap.sh"
-begin 25
+begin 46
 
 unload
 log_mark
@@ -20,7 +20,7 @@ is "each line of rmpopt-table has the published format" \
 is "the number is three wide" "$(sed -n 's/^Memory @\(...\)GB.*/\1/p' $DEBUG/rmpopt-table | wc -l)" "$(wc -l <$DEBUG/rmpopt-table)"
 tables_agree "rmpopt-table is what the cores have"
 
-for key in core node state rmpopt_base window_gib optimised_gib optimisable_gib optimised_ranges last_pass; do
+for key in core node state rmpopt_base window_gib covered_gib optimised_gib optimisable_gib optimised_ranges last_pass; do
 	ok "cpu/N has the line $key" grep -q "^$key: ." "$first"
 done
 is "cpu/N has nothing but such lines" "$(grep -vcE '^[a-z_]+: [^ ]' "$first")" 0
@@ -28,6 +28,9 @@ is "state" "$(field 0 state)" enabled
 is "rmpopt_base is the emulator's" "$(($(field 0 rmpopt_base)))" "$(($(emu base 0)))"
 is "optimised_ranges are the emulator's" "$(expand "$(field 0 optimised_ranges)" | tr '\n' ' ')" "$(expand "$(emu table 0)" | tr '\n' ' ')"
 is "optimised_gib counts them" "$(field 0 optimised_gib)" "$(expand "$(field 0 optimised_ranges)" | wc -l)"
+for cpu in $(cpus); do
+	is "cpu/$cpu: covered_gib is the RAM in the window" "$(field "$cpu" covered_gib)" "$(covered "$cpu")"
+done
 is "optimisable_gib are all that are free" "$(field 0 optimisable_gib)" "$(free_regions | wc -l)"
 
 for file in $DEBUG/rmpopt-table "$first"; do

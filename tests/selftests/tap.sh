@@ -279,6 +279,15 @@ field()
 	sed -n "s/^$2: *//p" "$DEBUG/cpu/$1"
 }
 
+# covered CPU: what covered_gib of cpu/N shall be, by the kernel's map.
+covered()
+{
+	ram_regions | awk -v window="$(field "$1" window_gib)" '
+		BEGIN { split(window, end, "-") }
+		end[1] <= $1 && $1 <= end[2] { n++ }
+		END { print n + 0, "of", NR }'
+}
+
 # The emulator's tables in the form of table(), for the regions with RAM.
 emulator_table()
 {
