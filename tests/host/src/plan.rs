@@ -107,6 +107,19 @@ fn starting_points_differ_as_long_as_there_are_enough_regions() {
     assert_eq!(start(usize::MAX, 2, 5), 0);
 }
 
+#[test]
+fn starting_points_are_as_far_apart_as_can_be() {
+    for count in [1, 2, 3, 7, 8, 16, 64, 100, 512] {
+        for regions in [1, 2, 8, 13, 204, 606, 2047, 2048, 12_288] {
+            let points: Vec<_> = (0..count).map(|i| start(i, count, regions)).collect();
+            // The last one's neighbour is the first one, on the next round.
+            let next = points[1..].iter().copied().chain([points[0] + regions]);
+            let nearest = points.iter().zip(next).map(|(a, b)| b - a).min();
+            assert_eq!(nearest, Some(regions / count), "{count} in {regions}");
+        }
+    }
+}
+
 proptest! {
     /// A leader covers what it leads, and no region goes without that some core covers.
     #[test]
