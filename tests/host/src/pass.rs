@@ -42,6 +42,8 @@ struct Fake {
     stop: Cell<Option<(usize, Stop)>>,
     /// Stops with this at the rescheduling point of that number.
     interrupt: Cell<Option<(usize, Stop)>>,
+    /// Stops with this when it waits.
+    wake: Cell<Option<Stop>>,
     breaths: Cell<usize>,
     waits: Cell<usize>,
 }
@@ -75,7 +77,7 @@ impl Hands for Fake {
 
     fn wait(&self, _times: u32) -> Result<(), Stop> {
         self.waits.set(self.waits.get() + 1);
-        Ok(())
+        self.wake.get().map_or(Ok(()), Err)
     }
 
     fn lacks(&self, place: usize) -> bool {
@@ -106,6 +108,12 @@ impl Room {
 
 fn places(bits: Bits<'_, AtomicU64>) -> Vec<usize> {
     bits.iter_from(0).collect()
+}
+
+/// All that a board says.
+fn said(room: &Room) -> [Vec<usize>; 4] {
+    let board = room.board();
+    [board.open, board.free, board.held, board.lost].map(places)
 }
 
 #[test]
@@ -180,6 +188,53 @@ fn a_follower_comes_back_to_a_region_that_another_core_is_at() {
     assert_eq!(attempts[REGIONS - 2..], [2, 3]);
     assert_eq!((tally.attempted, tally.won), (20, 20));
     assert_eq!(core.waits.get(), 1);
+}
+
+/// A board on which each list has something.
+fn written() -> Room {
+    let room = Room::new();
+    let board = room.board();
+    for place in 2..REGIONS {
+        board.open.clear(place);
+        board.free.set(place);
+    }
+    board.free.clear(7);
+    board.held.set(7);
+    board.lost.set(9);
+    room
+}
+
+#[test]
+fn a_follower_stops_at_an_attempt_and_leaves_the_board_as_it_is() {
+    for stop in [Stop::Moved, Stop::Faulted, Stop::Lost, Stop::Asked] {
+        let room = written();
+        let before = said(&room);
+        let core = Fake::default();
+        core.stop.set(Some((5, stop)));
+        let mut tally = Tally::default();
+        let result = follow(&room.board(), &core, 0, &mut tally);
+        assert_eq!(result, Err(stop));
+        assert_eq!(said(&room), before);
+        assert_eq!(*core.attempts.borrow(), [2, 3, 4, 5, 6]);
+        assert_eq!((tally.attempted, tally.won), (5, 5));
+    }
+}
+
+#[test]
+fn a_follower_stops_while_it_waits_and_leaves_the_board_as_it_is() {
+    for stop in [Stop::Moved, Stop::Faulted, Stop::Lost, Stop::Asked] {
+        let room = written();
+        let before = said(&room);
+        let core = Fake::default();
+        core.busy.borrow_mut().insert(3);
+        core.wake.set(Some(stop));
+        let mut tally = Tally::default();
+        let result = follow(&room.board(), &core, 0, &mut tally);
+        assert_eq!(result, Err(stop));
+        assert_eq!(said(&room), before);
+        assert!(!core.attempts.borrow().contains(&3));
+        assert_eq!(core.waits.get(), 1);
+    }
 }
 
 #[test]
