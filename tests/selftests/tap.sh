@@ -12,7 +12,8 @@
 #   note TEXT...                      a comment
 #   finish                            the plan, and the exit status
 #
-# No check measures time: the host is emulated.
+# No check measures how fast something is: the host is emulated. dirt_storm.sh
+# and dirt_trace.sh compare how long the module says that a region waited.
 
 DEBUG=/sys/kernel/debug/rmpopt
 CONFIG=/sys/kernel/config/rmpopt
