@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an administrator can adjust. Each takes effect with the next pass, which a change orders.
+//! What an administrator can adjust. Where windows lie and what is done with isolated cores takes
+//! effect with a pass that the change orders, all else at once, also in a pass that is under way.
 
 use super::{
     trigger::Timing,
