@@ -1,11 +1,43 @@
 # SPDX-License-Identifier: GPL-2.0
 # host: window
-# RAM beyond the window of a core: the emulator's table spans 6 GiB here.
+# RAM beyond the window of a core: the emulator's table spans 5 GiB here.
 . "$(dirname "$0")/tap.sh"
-begin 15
+begin 590
 
-window=6
+window=5
 all=$(cat /sys/devices/system/cpu/online)
+
+# window_of POLICY CPU: the first GiB of the window that a core shall have; two
+# cores make a node.
+#
+# The nodes' RAM is the GiBs 0-1, 4-5, 6-7 and 8-9. A GiB is worth 255 to its
+# own node, 212 to the other one of the socket (distance 12), 127 to the other
+# socket's (20). Windows that begin at 0 and 1 hold three GiBs, 0 1 4 and 1 4 5,
+# those at 4 and 5 hold five, those above hold a part of the latter. They are
+# worth
+#
+#   to node   0     1     4     5
+#   0         722   679   805   720
+#   1         679   722   891   720
+#   2         381   381   976  1061
+#   3         381   381   933  1061
+#
+# auto takes the best of a line. node takes the best of those with both GiBs of
+# the node: for node 0 that is 0 alone. socket takes the best of those with the
+# most GiBs of the socket: three on the first, at 0 and 1; four on the second, at
+# 5.
+window_of()
+{
+	at=$(($2 / 2))
+	case $1 in
+	auto)	set -- 4 4 5 5 ;;
+	all)	set -- 0 0 0 0 ;;
+	node)	set -- 0 4 5 5 ;;
+	socket)	set -- 0 1 5 5 ;;
+	esac
+	shift $at
+	echo "$1"
+}
 
 # in_window CPU: the free regions in the window that cpu/N names.
 in_window()
@@ -15,6 +47,46 @@ in_window()
 		[ "$region" -lt "${range%-*}" ] || [ "$region" -gt "${range#*-}" ] || echo "$region"
 	done | tr '\n' ' '
 }
+
+# places WHAT POLICY: every core has the window that the policy gives it, by the
+# module's word and by the emulator's, and all that is free in it.
+places()
+{
+	tables_agree "$1: the table is what the cores have"
+	for cpu in $(cpus); do
+		first=$(window_of "$2" "$cpu")
+		range=$first-$((first + window - 1))
+		is "$1: the window of cpu/$cpu" "$(field "$cpu" window_gib)" "$range"
+		is "$1: RMPOPT_BASE of core $cpu" "$(($(emu base "$cpu") >> 30))" "$first"
+		is "$1: cpu/$cpu covers" "$(field "$cpu" covered_gib)" "$(covered "$cpu")"
+		is "$1: cpu/$cpu has all of its window $range" \
+			"$(expand "$(field "$cpu" optimised_ranges)" | tr '\n' ' ')" "$(in_window "$cpu")"
+	done
+	is "$1: each region has its line" "$(table | wc -l)" "$(ram_regions | wc -l)"
+}
+
+# moves WHAT FROM TO: each core whose window moved was written once and has run
+# RMPOPT, the others were left alone.
+moves()
+{
+	for cpu in $(cpus); do
+		moved=$(($(window_of "$2" "$cpu") != $(window_of "$3" "$cpu")))
+		is "$1: writes of RMPOPT_BASE on core $cpu" "$(emu get "rmpopt_base.by_core.$cpu")" $moved
+		ran=$(emu get "rmpopt.by_core.$cpu.verify")
+		is "$1: core $cpu was filled again" $((ran > 0)) $moved
+		at_most "$1: RMPOPT of core $cpu" "$ran" $window
+	done
+}
+
+unload
+# What the windows above were worked out for.
+for node in 0 1 2 3; do
+	is "distances of node $node" "$(cat /sys/devices/system/node/node$node/distance)" \
+		"$(echo '10 12 20 20,12 10 20 20,20 20 10 12,20 20 12 10' | cut -d, -f$((node + 1)))"
+done
+is "sockets of the CPUs" "$(cat /sys/devices/system/cpu/cpu?/topology/physical_package_id | tr '\n' ' ')" "0 0 0 0 1 1 1 1 "
+is "CPUs of the nodes" "$(cat /sys/devices/system/node/node?/cpulist | tr '\n' ' ')" "0-1 2-3 4-5 6-7 "
+is "GiBs with RAM" "$(ram_regions | tr '\n' ' ')" "0 1 4 5 6 7 8 9 "
 
 free=$(free_regions)
 below=$(echo "$free" | awk -v w=$window '$1 < w' | wc -l)
@@ -29,26 +101,26 @@ for value in cf0 ud; do
 	emu forget >/dev/null
 	emu reset >/dev/null
 	is "outside_window=$value: insmod window_gib=$window" "$(try insmod $MODULE window_gib=$window)" ok
-	for policy in auto all node socket; do
-		[ -e $CONFIG/window_policy ] || [ $policy = auto ] || continue
-		[ $policy = auto ] || echo $policy >$CONFIG/window_policy
-		what="outside_window=$value, $policy"
+	within 60 "outside_window=$value, auto: the pass ends" idle
+	is "outside_window=$value: the default" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
+	places "outside_window=$value, auto" auto
+	before=auto
+	for policy in all node socket auto; do
+		what="outside_window=$value, from $before to $policy"
+		emu reset >/dev/null
+		is "$what" "$(try write $CONFIG/window_policy $policy)" ok
 		within 60 "$what: the pass ends" idle
-		tables_agree "$what: the table is what the cores have"
-		for cpu in $(cpus); do
-			range=$(field "$cpu" window_gib)
-			is "$what: cpu/$cpu has a window of $window" $((${range#*-} - ${range%-*} + 1)) $window
-			is "$what: cpu/$cpu has all of its window $range" \
-				"$(expand "$(field "$cpu" optimised_ranges)" | tr '\n' ' ')" "$(in_window "$cpu")"
-		done
-		is "$what: each region has its line" "$(table | wc -l)" "$(ram_regions | wc -l)"
+		moves "$what" $before $policy
+		places "$what" $policy
+		[ $policy != all ] ||
+			is "$what: the lowest window on all CPUs" "$(table | grep -c " $all\$")" "$below"
+		before=$policy
 	done
-	if [ -e $CONFIG/window_policy ]; then
-		echo all >$CONFIG/window_policy
-		within 60 "outside_window=$value, all: the pass ends" idle
-		is "outside_window=$value, all: the lowest window on all CPUs" "$(table | grep -c " $all\$")" "$below"
-	fi
 	is "outside_window=$value: no #UD" "$(emu get rmpopt.ud)" 0
+	for bad in "" none Auto "[auto]" "auto all" 1; do
+		is "window_policy: '$bad'" "$(try write $CONFIG/window_policy "$bad")" EINVAL
+	done
+	is "window_policy is as it was" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
 	unload
 	no_splat "outside_window=$value: the kernel log is clean"
 done
@@ -64,7 +136,7 @@ is "a window that is too large: rmmod" "$(try rmmod rmpopt)" ok
 no_splat "a window that is too large: the kernel log is clean"
 emu switch outside_window cf0 >/dev/null
 
-for bad in 0 4096 x -1; do
+for bad in 0 2049 4096 x -1; do
 	is "window_gib=$bad" "$(try insmod $MODULE window_gib=$bad)" EINVAL
 done
 unload
