@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # host: isolated
-# CPUs under isolcpus=: the same as the others, once, or not at all.
+# CPUs under isolcpus= or nohz_full=: the same as the others, once, or not at all.
 . "$(dirname "$0")/tap.sh"
-begin 24
+begin 38
 
 free=$(free_regions | tr '\n' ' ')
-is "isolated CPUs" "$(cat /sys/devices/system/cpu/isolated)" 3-7
+is "CPUs under isolcpus=" "$(cat /sys/devices/system/cpu/isolated)" 3-5
+is "CPUs under nohz_full=" "$(cat /sys/devices/system/cpu/nohz_full)" 6-7
 
 has()
 {
@@ -44,6 +45,7 @@ done
 emu reset >/dev/null
 ok "skip: a pass" pass
 is "skip: core 2 ran nothing" "$(verified 2)" 0
+is "skip: core 3 ran nothing" "$(verified 3)" 0
 at_least "skip: core 1 did" "$(verified 1)" 1
 
 echo once >$CONFIG/isolated_cpus
@@ -71,6 +73,7 @@ echo include >$CONFIG/isolated_cpus
 emu reset >/dev/null
 ok "include: a pass" pass
 at_least "include: core 2 takes part again" "$(verified 2)" 1
+at_least "include: core 3 takes part again" "$(verified 3)" 1
 tables_agree "the table is what the cores have"
 unload
 no_splat "the kernel log is clean"
