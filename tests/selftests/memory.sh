@@ -2,7 +2,7 @@
 # host: dimms
 # Memory goes offline and comes back, also during passes.
 . "$(dirname "$0")/tap.sh"
-begin 14
+begin 17
 
 turns=100
 all=$(cat /sys/devices/system/cpu/online)
@@ -52,6 +52,12 @@ first=$1
 ok "GiB $first goes offline" state "$first" offline
 within 60 "it has no line any more" unlisted "$first"
 is "no other line is gone" "$(table | wc -l)" $(($(ram_regions | wc -l) - 1))
+# Meanwhile it gets an assigned page and loses it: no core has it any more, and
+# nobody has said so.
+page=$(printf '0x%x' $((first * 0x40000000)))
+ok "a page of it is assigned" emu set-entry "$page" assigned=1 asid=1
+ok "and released" emu set-entry "$page"
+is "no core has it" "$(emu optimised "$first")" none
 emu reset >/dev/null
 ok "GiB $first comes back" state "$first" online
 within 60 "it has a line again" listed "$first"
