@@ -207,6 +207,10 @@ impl Engine {
 }
 
 impl probe::Ring for Engine {
+    fn lines(&self) -> &probe::Lines {
+        self.dirt.lines()
+    }
+
     fn ring(&self) {
         self.control.look();
     }

@@ -103,8 +103,11 @@ impl Drop for Lines {
     }
 }
 
-/// Who is told of regions that may have become free, and owns the [`Lines`].
+/// Who is told of regions that may have become free.
 pub(crate) trait Ring: Send + Sync + 'static {
+    /// The lines that the probes write, which stay for as long as `self`.
+    fn lines(&self) -> &Lines;
+
     /// A region may have become free. In thread context, may sleep. Once until [`reset_bell`].
     fn ring(&self);
 }
@@ -133,7 +136,8 @@ impl<T: Ring> Probes<T> {
     /// EOPNOTSUPP or ENODEV without the machinery; ENOMEM.
     pub(crate) fn register(target: Arc<T>) -> Result<Self> {
         let data = Arc::as_ptr(&target).cast_mut().cast();
-        // SAFETY: `target` is kept until the probes are gone, and with it the lines.
+        let _lines = target.lines();
+        // SAFETY: `target` is kept until the probes are gone, and with it the lines, which it has lent.
         let kind = match unsafe { rmpopt_probe_register(Self::ring, data) } {
             RMPOPT_PROBE_DIRECT => Kind::Direct,
             RMPOPT_PROBE_FPROBE => Kind::Fprobe,

@@ -119,6 +119,11 @@ impl Dirt {
         Ok(())
     }
 
+    /// What the probes write.
+    pub(crate) fn lines(&self) -> &Lines {
+        &self.lines
+    }
+
     /// The probes are in place.
     pub(crate) fn set_probed(&self, kind: Kind) {
         let code = match kind {
