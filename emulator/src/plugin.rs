@@ -175,7 +175,7 @@ impl Plugin {
             snp: options.snp,
         };
         let machine = Machine::new(config, options.switches, cpu.memory())?;
-        Ok(Session::new(machine, options.report.clone()))
+        Ok(Session::new(machine, options.time, options.report.clone()))
     }
 
     /// CPUID. True if it is done.
@@ -234,15 +234,15 @@ impl Plugin {
 
     fn rmpopt(&self, session: &Mutex<Session>, behind: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
         let (rax, rcx) = (cpu.register(RAX), cpu.register(RCX));
-        let (begin, timed) = {
+        let (begin, time) = {
             let mut session = lock(session);
             let begin = session.machine.rmpopt_begin(cpu.vcpu(), rax, rcx);
-            (begin, session.timed)
+            (begin, session.time())
         };
         let Begin::Run(flight) = begin else {
             return Ok(Next::Qemu);
         };
-        if let Some(durations) = self.options.time.filter(|_| timed) {
+        if let Some(durations) = time {
             std::thread::sleep(duration(durations, flight.work()));
         }
         let carry = lock(session).machine.rmpopt_end(flight)?;

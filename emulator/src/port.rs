@@ -193,8 +193,7 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             None => Err(format!("there is no switch {name}")),
         },
         ["time", how @ ("none" | "model")] => {
-            session.timed = *how == "model";
-            done()
+            session.set_timed(*how == "model").map(|()| String::new())
         }
         ["fail", which, code, count @ ..] => fail(session, which, code, count),
         ["provoke", "missed-clear"] => {
@@ -338,8 +337,10 @@ fn entry(pa: u64, fields: &[&str]) -> Result<(u64, Entry), String> {
 mod tests {
     use super::*;
     use crate::model::kind::Kind;
-    use crate::model::tests::{NoRam, Ram};
+    use crate::model::tests::{machine, NoRam, Ram};
+    use crate::options::Durations;
     use crate::session::tests::session;
+    use std::time::Duration;
 
     #[test]
     fn the_segment_table_is_written_or_refused() {
@@ -362,5 +363,31 @@ mod tests {
         let mut get = |path| answer(&mut session, &ram, &format!("get {path}")).unwrap();
         assert_eq!(get("rmpopt.by_region.3.verify"), Ok("0".into()));
         assert!(get("rmpopt.by_region.3.verfy").is_err());
+    }
+
+    #[test]
+    fn time_without_durations_is_refused() {
+        let ram = Ram::default();
+        let mut session = session(Kind::Zen6, &ram);
+        let reply = answer(&mut session, &ram, "time model").unwrap();
+        assert!(reply.unwrap_err().contains("time=model"));
+        assert_eq!(answer(&mut session, &ram, "time none"), Ok(done()));
+        assert_eq!(session.time(), None);
+    }
+
+    #[test]
+    fn time_is_taken_away_and_given_back() {
+        let ram = Ram::default();
+        let durations = Durations {
+            scan: Duration::from_micros(3),
+            stored: Duration::from_micros(2),
+            own: Duration::from_micros(1),
+        };
+        let mut session = Session::new(machine(Kind::Zen6, &ram), Some(durations), None);
+        assert_eq!(session.time(), Some(durations));
+        for (request, time) in [("time none", None), ("time model", Some(durations))] {
+            assert_eq!(answer(&mut session, &ram, request), Ok(done()));
+            assert_eq!(session.time(), time, "{request}");
+        }
     }
 }

@@ -5,6 +5,7 @@
 use crate::model::addr::index;
 use crate::model::counters::{RegionChanges, RegionRmpopt};
 use crate::model::{Machine, Memory};
+use crate::options::Durations;
 use serde_json::{json, Map, Value};
 use std::path::{Path, PathBuf};
 
@@ -22,8 +23,10 @@ pub trait Guest: Memory {
 pub struct Session {
     /// The machine.
     pub machine: Machine,
-    /// RMPOPT takes its modelled time, if the options give it one.
-    pub timed: bool,
+    /// What time an RMPOPT takes while it takes any, if the options say so.
+    time: Option<Durations>,
+    /// It takes that time.
+    timed: bool,
     report: Option<PathBuf>,
     taken: Map<String, Value>,
     /// What the guest's own counters read at the last reset.
@@ -32,15 +35,30 @@ pub struct Session {
 
 impl Session {
     /// A run begins.
-    pub fn new(machine: Machine, report: Option<PathBuf>) -> Self {
+    pub fn new(machine: Machine, time: Option<Durations>, report: Option<PathBuf>) -> Self {
         let start = (0..machine.config().cpus).map(|_| (0, 0, 0)).collect();
         Self {
             machine,
+            time,
             timed: true,
             report,
             taken: Map::new(),
             start,
         }
+    }
+
+    /// What time an RMPOPT takes now, if any.
+    pub fn time(&self) -> Option<Durations> {
+        self.time.filter(|_| self.timed)
+    }
+
+    /// From now on an RMPOPT takes time, or none. Without durations it cannot take any.
+    pub fn set_timed(&mut self, timed: bool) -> Result<(), String> {
+        if timed && self.time.is_none() {
+            return Err("this run has no durations: it did not begin with time=model".into());
+        }
+        self.timed = timed;
+        Ok(())
     }
 
     /// All counters since the last reset.
@@ -209,7 +227,7 @@ pub mod tests {
 
     /// A run on a machine of that kind.
     pub fn session(kind: Kind, ram: &Ram) -> Session {
-        Session::new(crate::model::tests::machine(kind, ram), None)
+        Session::new(crate::model::tests::machine(kind, ram), None, None)
     }
 
     #[test]
@@ -217,7 +235,7 @@ pub mod tests {
         let ram = Ram::default();
         let mut machine = ready(&ram);
         rmpopt(&mut machine, 0, FREE, 0);
-        let mut session = Session::new(machine, None);
+        let mut session = Session::new(machine, None, None);
         let mut get = |path| session.get(&ram, path);
         assert_eq!(get("rmpopt.by_region.4.verify"), Some(json!(1)));
         assert_eq!(get("rmpopt.by_region.5.verify"), Some(json!(0)));
