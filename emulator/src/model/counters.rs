@@ -4,7 +4,7 @@
 
 use super::addr::Region;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All counters since the last reset.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -76,6 +76,8 @@ pub struct RegionRmpopt {
     pub report: u64,
     pub success: u64,
     pub scans: u64,
+    /// Cores that scanned it.
+    pub scanned_by: BTreeSet<u64>,
 }
 
 /// RMPUPDATE.

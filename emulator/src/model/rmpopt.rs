@@ -209,7 +209,9 @@ impl Machine {
         let history = self.history.entry(region).or_default();
         let race = !success && history.lost && history.failed.insert(core);
         let counters = self.counters();
-        counters.region(region).scans += 1;
+        let by_region = counters.region(region);
+        by_region.scans += 1;
+        by_region.scanned_by.insert(core);
         counters.races_lost += u64::from(race);
         let counts = &mut counters.rmpopt;
         counts.scans += 1;

@@ -65,6 +65,23 @@ fn only_the_first_core_scans() {
 }
 
 #[test]
+fn a_region_names_the_cores_that_scanned_it() {
+    let ram = Ram::default();
+    let mut m = ready(&ram);
+    // The second core takes over what the first has found; asking scans nothing.
+    rmpopt(&mut m, 2, FREE, 0);
+    rmpopt(&mut m, 0, FREE, 0);
+    rmpopt(&mut m, 0, 5 * REGION, 1);
+    // One that fails leaves nothing to take over.
+    rmpopt(&mut m, 0, REGION, 0);
+    rmpopt(&mut m, 2, REGION, 0);
+    for (region, cores) in [(4, &[1][..]), (5, &[]), (1, &[0, 1])] {
+        let scanned_by = &m.counters().region(Region(region)).scanned_by;
+        assert!(scanned_by.iter().eq(cores), "{region}: {scanned_by:?}");
+    }
+}
+
+#[test]
 fn the_stored_result_has_a_switch() {
     let ram = Ram::default();
     // With 1 the second core's scan of region 5 pushes the result of 4 out.
