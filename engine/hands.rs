@@ -94,7 +94,7 @@ impl<'a> CoreHands<'a> {
         }
         let snp = hands.on_core(probe::syscfg)?.snp_enabled();
         if !snp {
-            return Err(hands.lose());
+            return Err(hands.find_off());
         }
         hands.program()?;
         Ok(hands)
@@ -160,7 +160,7 @@ impl<'a> CoreHands<'a> {
             (None, _) => return Stop::Moved,
             // It was switched off under this work, as its last thread goes offline.
             _ if self.core.leaving() => return Stop::Moved,
-            (Some((false, _)), _) => return self.lose(),
+            (Some((false, _)), _) => return self.find_off(),
             (Some((true, false)), Fault::InvalidOpcode) if self.core.losses() < LOSSES => {
                 return self.lose()
             }
@@ -182,14 +182,21 @@ impl<'a> CoreHands<'a> {
         Some(self.window?.offset(region)? as usize)
     }
 
-    /// RMPOPT is of no use on this core any more: the thread has to look what has happened.
-    fn lose(&self) -> Stop {
+    /// SNP is off, which says nothing about this core: the thread has to look.
+    fn find_off(&self) -> Stop {
         // A shutdown of SNP may have left it enabled, and nobody would clear it later.
         OnCpu::exactly(self.cpu, |on| {
             if rmpopt::base(on).is_ok_and(|base| base.enabled()) {
                 let _ = rmpopt::set_base(on, RmpoptBase::OFF);
             }
         });
+        self.core.set_off();
+        self.engine.control.core_lost();
+        Stop::Lost
+    }
+
+    /// RMPOPT_BASE is no longer what we had set, while SNP is on: the thread has to look.
+    fn lose(&self) -> Stop {
         self.core.lose();
         self.engine.control.core_lost();
         Stop::Lost
