@@ -83,6 +83,11 @@ impl Orders {
             self.reason = reason;
         }
     }
+
+    /// Whether a pass follows, as far as that can be told.
+    fn brings_pass(&self) -> bool {
+        self.attempt != Attempt::None || self.losses != 0
+    }
 }
 
 #[derive(Default)]
@@ -147,7 +152,7 @@ impl Control {
     /// Whether a pass is under way or ordered.
     pub(crate) fn busy(&self) -> bool {
         let state = self.state.lock();
-        state.busy || state.orders.attempt != Attempt::None
+        state.busy || state.orders.brings_pass()
     }
 
     /// Throws the switch and waits until the thread has carried that out.
@@ -296,7 +301,7 @@ impl Control {
             version: orders.version,
             ..Orders::default()
         };
-        state.busy = orders.attempt != Attempt::None;
+        state.busy = orders.brings_pass();
         orders
     }
 }

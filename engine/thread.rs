@@ -129,6 +129,7 @@ impl Engine {
             }
         }
         if anew {
+            self.control.set_busy();
             for entry in self.machine().cores.iter() {
                 entry.core.set_served(false);
             }
