@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-# host: smt
+# host: timed
 # CPUs go and come: siblings take over, cores come back, also during passes.
 . "$(dirname "$0")/tap.sh"
-begin 33
+begin 48
 
 turns=100
 free=$(free_regions | tr '\n' ' ')
@@ -11,6 +11,11 @@ free=$(free_regions | tr '\n' ' ')
 switch()
 {
 	echo "$2" >"/sys/devices/system/cpu/cpu$1/online"
+}
+
+online()
+{
+	[ "$(cat "/sys/devices/system/cpu/cpu$1/online")" = 1 ]
 }
 
 # has CORE: the core has all free regions, as the emulator knows.
@@ -117,27 +122,29 @@ for turn in 1 2 3 4 5; do
 done
 within 60 "all cores have all again" all_have
 
-# In the middle of passes: any but CPU 0, a core at a time or a thread.
-emu forget >/dev/null
+# In the middle of passes: any but CPU 0, a core at a time or a thread, each to go and
+# to come. Only what happens while a pass is under way is a turn.
+ok "RMPOPT takes time" emu time model
 turn=0
 gone=0
-while [ $turn -lt $turns ]; do
+came=0
+while [ $((gone + came)) -lt $turns ] && [ $turn -lt $turns ] && during; do
 	cpu=$((turn * 5 % 7 + 1))
-	echo 1 >$CONFIG/action
 	switch $cpu 0 && gone=$((gone + 1))
-	[ $((turn % 3)) != 0 ] || emu forget >/dev/null
-	echo 1 >$CONFIG/action
 	if [ $((turn % 4)) = 3 ]; then
 		for other in $(seq 7); do
-			switch "$other" 1
+			online "$other" && continue
+			during && switch "$other" 1 && came=$((came + 1))
 		done
 	fi
 	turn=$((turn + 1))
 done
+emu time none
+at_least "CPUs went or came in the middle of passes" $((gone + came)) $turns
+at_least "CPUs came" $came $((turns / 2 - 3))
 for other in $(seq 7); do
 	switch "$other" 1
 done
-at_least "CPUs went during passes" $gone 50
 within 120 "all cores have all in the end" all_have
 tables_agree "the table is what the cores have"
 is "no core was taken out" "$(log_count 'left out')" 0

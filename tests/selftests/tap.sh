@@ -30,6 +30,9 @@ begin()
 	tap_least=$1
 	echo "TAP version 13"
 	log_mark
+	# Where RMPOPT can take time, only from the script's own "emu time model" on.
+	emu time none >/dev/null 2>&1
+	return 0
 }
 
 note()
@@ -260,6 +263,29 @@ idle()
 pass()
 {
 	echo 1 >$CONFIG/action && poll 60 idle
+}
+
+# running: a pass is under way at this moment.
+running()
+{
+	read -r running_word <$CONFIG/action
+	case $running_word in
+	running*) ;;
+	*) false ;;
+	esac
+}
+
+# during: returns in the middle of a pass, of one that it asked for if none is under
+# way. Only where RMPOPT takes time ("emu time model") it is still under way then.
+during()
+{
+	during_left=1000
+	until running; do
+		[ "$running_word" != idle ] || echo 1 >$CONFIG/action
+		during_left=$((during_left - 1))
+		[ $during_left -gt 0 ] || return 1
+		usleep 5000
+	done
 }
 
 # rmpopt-table as "REGION CPULIST" lines.
