@@ -2,7 +2,8 @@
 # host: one smt dimms
 # The first pass on all of RAM: its result, and what it costs.
 . "$(dirname "$0")/tap.sh"
-begin 13
+. "$(dirname "$0")/trace.sh"
+begin 17
 
 number()
 {
@@ -12,25 +13,7 @@ number()
 # Interrupts. The counters of /proc/interrupts cannot tell the module's from all
 # others, so each one sent is traced with its stack. The module's are those with
 # the module in it, and the end of its work, which is a tail call.
-trace=/sys/kernel/tracing
-
-trace_on()
-{
-	echo 1 >$trace/options/sym-offset
-	echo 4096 >$trace/buffer_size_kb
-	for event in ipi_send_cpu ipi_send_cpumask; do
-		echo stacktrace >$trace/events/ipi/$event/trigger
-		echo 1 >$trace/events/ipi/$event/enable
-	done
-}
-
-trace_off()
-{
-	for event in ipi_send_cpu ipi_send_cpumask; do
-		echo 0 >$trace/events/ipi/$event/enable
-		echo '!stacktrace' >$trace/events/ipi/$event/trigger
-	done
-}
+ipis="ipi/ipi_send_cpu ipi/ipi_send_cpumask"
 
 # interrupts: for each of the module's function-call interrupts "CORE work", or
 # "CORE wake" where it is the thread that is woken, not a core that gets work.
@@ -70,7 +53,58 @@ interrupts()
 			if (/complete_all|__wake_up/)
 				wake = 1
 		}
-		END { if (cpu != "") settle() }' $trace/trace
+		END { if (cpu != "") settle() }' $TRACE/trace
+}
+
+kmem="kmem/kmalloc kmem/kmem_cache_alloc kmem/mm_page_alloc"
+
+# allocations: each with the module on the stack, as the function of the module that
+# made it. What an interrupt does on the way is not ours.
+allocations()
+{
+	awk '
+		/<stack trace>/ { through = 0; next }
+		through || !/^ => / { next }
+		/asm_/ { through = 1; next }
+		/\[rmpopt\]/ { print $2; through = 1 }' $TRACE/trace
+}
+
+# scanned_by: "REGION CORE[,CORE...]" lines, as the emulator has counted.
+scanned_by()
+{
+	number rmpopt.by_region | tr '}' '\n' |
+		sed -n 's/.*"\([0-9]*\)":{.*"scanned_by":\[\([0-9,]*\)\].*/\1 \2/p'
+}
+
+# nodes: "region N NODE" of each region's first memory, "core N NODE" of each core.
+nodes()
+{
+	per=$((0x40000000 / 0x$(cat /sys/devices/system/memory/block_size_bytes)))
+	for block in /sys/devices/system/node/node*/memory[0-9]*; do
+		node=${block%/*}
+		echo "${block##*/memory} ${node##*/node}"
+	done | sort -n | awk -v per="$per" '!seen[int($1 / per)]++ { print "region", int($1 / per), $2 }'
+	for core in $(each_core); do
+		node=$(echo /sys/devices/system/cpu/cpu$((core * $(threads)))/node*)
+		echo "core $core ${node##*/node}"
+	done
+}
+
+# led: how the regions' nodes were led, each combination once: "node N by core C of node M".
+led()
+{
+	{
+		nodes
+		scanned_by
+	} | awk '
+		NF == 3 { node[$1 $2] = $3; next }
+		{ print "node " node["region" $1] " by core " $2 " of node " node["core" $2] }' | sort -u
+}
+
+# leads: how they are to be led: those of each node by its first core.
+leads()
+{
+	nodes | awk '$1 == "core" && !seen[$3]++ { print "node " $3 " by core " $2 " of node " $3 }' | sort -u
 }
 
 # worst FILE [KIND]: the most of them that one core got.
@@ -90,16 +124,17 @@ polite()
 }
 
 traced=
-if [ "$(cores)" != 1 ] && [ -e $trace/events/ipi/ipi_send_cpu/enable ]; then
+if [ "$(cores)" != 1 ] && [ -e $TRACE/events/ipi/ipi_send_cpu/enable ]; then
 	traced=1
-	trace_on
+	# shellcheck disable=SC2086 # a list
+	stacks_on $ipis
 fi
 
 unload
 log_mark
 emu forget >/dev/null
 emu reset >/dev/null
-[ -z "$traced" ] || echo >$trace/trace
+[ -z "$traced" ] || echo >$TRACE/trace
 load
 within 60 "the first pass ends" idle
 [ -z "$traced" ] || interrupts >/tmp/interrupts
@@ -110,6 +145,7 @@ verify=$(number rmpopt.verify)
 report=$(number rmpopt.report)
 ud=$(number rmpopt.ud)
 writes=$(number rmpopt_base.writes)
+led >/tmp/led
 
 regions=$(ram_regions | wc -l)
 cores=$(cores)
@@ -125,6 +161,7 @@ is "every region without an assigned page is optimised on every CPU" \
 is "on every CPU" "$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" "$(cat /sys/devices/system/cpu/online)"
 at_least "regions that are optimised" "$(table | grep -vc ' none$')" 1
 is "one scan for each region with RAM" "$scans" "$regions"
+is "those of a node by one core, which is of that node" "$(cat /tmp/led)" "$(leads)"
 is "scans that failed are those of the other regions" "$failed" "$((regions - frees))"
 at_most "RMPOPT in all" $((verify + report)) $((regions * cores + cores * failed))
 at_least "RMPOPT in all" $((verify + report)) $((scans + (cores - 1) * (regions - failed)))
@@ -134,7 +171,7 @@ at_most "writes of RMPOPT_BASE" "$writes" "$cores"
 if [ "$cores" = 1 ]; then
 	skip "interrupts that a pass causes" "there is one core"
 elif [ -z "$traced" ]; then
-	tap_fail "the kernel can trace interrupts" "no $trace/events/ipi/ipi_send_cpu"
+	tap_fail "the kernel can trace interrupts" "no $TRACE/events/ipi/ipi_send_cpu"
 else
 	polite "the first pass"
 	for cycle in 1 2 3 4 5; do
@@ -142,7 +179,7 @@ else
 		emu forget >/dev/null
 		emu reset >/dev/null
 		sleep 0.3
-		echo >$trace/trace
+		echo >$TRACE/trace
 		echo 1 >$CONFIG/enabled
 		poll 60 idle
 		interrupts >/tmp/interrupts
@@ -154,8 +191,29 @@ else
 	done
 	# A worker that is just returning when the thread looks wakes it once more, now and then.
 	at_most "all function-call interrupts of the worst core, in the quietest cycle" "$least" 2
-	trace_off
+	# shellcheck disable=SC2086 # a list
+	stacks_off $ipis
 fi
+
+# Memory. What a survey allocates shows that the module would be seen.
+# shellcheck disable=SC2086 # a list
+stacks_on $kmem
+echo >$TRACE/trace
+echo all >$CONFIG/window_policy
+poll 60 idle
+at_least "allocations of a survey" "$(allocations | wc -l)" 1
+echo 0 >$CONFIG/enabled
+sleep 0.3
+echo >$TRACE/trace
+echo 1 >$CONFIG/enabled
+poll 60 idle
+echo 1 >$CONFIG/action
+poll 60 idle
+allocations >/tmp/allocations
+at_least "allocations that were traced" "$(grep -c '<stack trace>' $TRACE/trace)" 1
+is "nothing is allocated in passes" "$(sort /tmp/allocations | uniq -c | head -8)" ""
+# shellcheck disable=SC2086 # a list
+stacks_off $kmem
 
 unload
 no_splat "the kernel log is clean"
