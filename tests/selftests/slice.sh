@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+# host: timed
+# A core that is wanted for something else: the work gives way, again and again.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/trace.sh"
+begin 8
+
+switch=$TRACE/events/sched/sched_switch
+
+# leave PRIORITY STATE: how often a worker with this priority left its CPU to one of the
+# loops. STATE R: it offered that itself; R+: it was preempted.
+leave()
+{
+	grep -c "prev_comm=kworker.* prev_prio=$1 prev_state=$2 ==> next_comm=busy" $TRACE/trace
+}
+
+# Something to do for the CPU that stands for each core. Not as urgent as most: the pass
+# shall end.
+cat >/tmp/busy <<-EOF
+	#!/bin/sh
+	while :; do :; done
+EOF
+chmod +x /tmp/busy
+loops=
+busy()
+{
+	for core in $(each_core); do
+		taskset "$(printf %x $((1 << core * $(threads))))" /tmp/busy &
+		renice -n 15 $! >/dev/null
+		loops="$loops $!"
+	done
+}
+
+unload
+load
+poll 60 idle
+echo 0 >$CONFIG/slice_us
+ok "RMPOPT takes time" emu time model
+busy
+emu reset >/dev/null
+echo 16384 >$TRACE/buffer_size_kb
+echo >$TRACE/trace
+echo 1 >$switch/enable
+echo 1 >$CONFIG/action
+within 300 "a pass ends although all its CPUs are busy" idle
+echo 0 >$switch/enable
+attempts=$(emu get rmpopt.verify)
+# shellcheck disable=SC2086 # a list
+kill $loops
+emu time none
+offered=$(leave 139 R)
+preempted=$(leave 139 R+)
+note "$attempts attempts: the CPU was offered $offered times, taken $preempted times"
+at_least "attempts of all cores" "$attempts" $(($(cores) * $(free_regions | wc -l)))
+at_least "at the lowest priority a worker left its CPU to others again and again" \
+	$((offered + preempted)) $((attempts / 20))
+# How many of these are due to the slice depends on when ticks come: one in the middle of
+# an RMPOPT is followed by the next at once. Without the slice there is none.
+at_least "and offered it by itself" "$offered" $((attempts / 100))
+is "tracing has lost nothing" "$(cat $TRACE/per_cpu/cpu*/stats | awk '$1 == "overrun:" { n += $2 } END { print (n + 0) }')" 0
+tables_agree "the table is what the cores have"
+
+unload
+no_splat "the kernel log is clean"
+finish
