@@ -2,7 +2,7 @@
 # host: one smt
 # The administrator's controls: values, exact errors, and what they do.
 . "$(dirname "$0")/tap.sh"
-begin 50
+begin 68
 
 action()
 {
@@ -12,6 +12,11 @@ action()
 enabled()
 {
 	try write $CONFIG/enabled "$1"
+}
+
+slice()
+{
+	try write $CONFIG/slice_us "$1"
 }
 
 optimised()
@@ -50,6 +55,19 @@ is "enabled: an empty write" "$(enabled '')" EINVAL
 is "enabled is still 1" "$(cat $CONFIG/enabled)" 1
 is "nothing was lost by all that" "$(optimised)" "$had"
 
+is "slice_us by default" "$(cat $CONFIG/slice_us)" 50
+for bad in '' ' ' -1 x 1x 1.5 0x10 '1 2'; do
+	is "slice_us: '$bad'" "$(slice "$bad")" EINVAL
+done
+for bad in 10001 4294967296 99999999999999999999; do
+	is "slice_us: $bad" "$(slice $bad)" ERANGE
+done
+is "slice_us is unchanged" "$(cat $CONFIG/slice_us)" 50
+for good in 0 10000 50; do
+	is "slice_us: $good" "$(slice $good)" ok
+	is "slice_us reads $good" "$(cat $CONFIG/slice_us)" $good
+done
+
 is "enabled: 0" "$(enabled 0)" ok
 is "enabled reads 0" "$(cat $CONFIG/enabled)" 0
 is "action reads idle" "$(cat $CONFIG/action)" idle
@@ -74,8 +92,9 @@ is "enabled: 1 again" "$(enabled 1)" ok
 within 60 "that ends, too" idle
 is "and loses nothing" "$(optimised)" "$had"
 
-# Requests during a pass make one more pass, not one each: 2000 of them, each
-# one write(2), against the RMPOPT of one pass.
+# Requests during a pass and the rest after it make one more pass, not one each: 2000
+# of them, each one write(2), against the RMPOPT of one pass. How many passes there is
+# time for depends on the machine; rounds.sh has one that lasts.
 emu reset >/dev/null
 pass
 one=$(($(emu get rmpopt.verify) + $(emu get rmpopt.report)))
@@ -86,7 +105,7 @@ is "2000 requests are taken" "$(dd if=/tmp/ones of=$CONFIG/action bs=2 2>&1 | se
 within 60 "the passes end" idle
 all=$(($(emu get rmpopt.verify) + $(emu get rmpopt.report)))
 at_least "RMPOPT of 2000 requests" "$all" "$one"
-at_most "RMPOPT of 2000 requests, which coalesce" "$all" $((one * 400))
+at_most "RMPOPT of 2000 requests, which coalesce" "$all" $((one * 50))
 
 # The file's words while a pass is under way.
 words=$(
