@@ -86,7 +86,7 @@ traced() {
 	echo 0 >$TRACE/tracing_on
 	awk -v threads="$THREADS" -v cores="$CORES" '
 		function settle() {
-			if (!counts || !(ours || end))
+			if (!counts || !(ours || end) || asked)
 				return
 			if (several)
 				broadcast++
@@ -97,7 +97,7 @@ traced() {
 		}
 		/: ipi_send_/ {
 			settle()
-			ours = end = wakes = nested = completed = several = 0
+			ours = end = wakes = nested = completed = several = asked = 0
 			counts = /callback=generic_smp_call_function_single/ || /ipi_send_cpumask/
 			if (match($0, /cpu=[0-9]+/))
 				cpu = substr($0, RSTART + 4, RLENGTH - 4)
@@ -118,6 +118,9 @@ traced() {
 				ours = 1
 			if (/complete_all|__wake_up/)
 				wakes = 1
+			# Somebody who reads a file, and has waited for a lock.
+			if (/wake_up_q/)
+				asked = 1
 		}
 		END {
 			settle()

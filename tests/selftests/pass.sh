@@ -18,19 +18,20 @@ ipis="ipi/ipi_send_cpu ipi/ipi_send_cpumask"
 # interrupts: for each of the module's function-call interrupts "CORE work", or
 # "CORE wake" where it is the thread that is woken, not a core that gets work.
 # One to several CPUs at once is none that the module may send: "broadcast".
-# What loading itself sends, to look at each core, belongs to no pass.
+# What loading itself sends, to look at each core, belongs to no pass; nor does
+# the waking of somebody who reads a file and has waited for a lock.
 interrupts()
 {
 	awk -v threads="$(threads)" '
 		function settle() {
-			if ((ours || end) && !loading)
+			if ((ours || end) && !loading && !asked)
 				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (wake || end ? "wake" : "work")
 			cpu = ""
 		}
 		/: ipi_send_/ {
 			if (cpu != "")
 				settle()
-			ours = end = wake = timer = last_complete = loading = 0
+			ours = end = wake = timer = last_complete = loading = asked = 0
 			cpu = ""
 			if (/callback=generic_smp_call_function_single/ || /ipi_send_cpumask/)
 				cpu = match($0, /cpu=[0-9]+/) ? substr($0, RSTART + 4, RLENGTH - 4) : -1
@@ -50,6 +51,8 @@ interrupts()
 				ours = 1
 			if (/do_init_module/)
 				loading = 1
+			if (/wake_up_q/)
+				asked = 1
 			if (/complete_all|__wake_up/)
 				wake = 1
 		}
