@@ -116,7 +116,7 @@ traced() {
 			completed = /complete_all/
 			if (/\[rmpopt\]/)
 				ours = 1
-			if (/complete_all|__wake_up/)
+			if (/complete|__wake_up/)
 				wakes = 1
 			# Somebody who reads a file, and has waited for a lock.
 			if (/wake_up_q/)

@@ -53,7 +53,7 @@ interrupts()
 				loading = 1
 			if (/wake_up_q/)
 				asked = 1
-			if (/complete_all|__wake_up/)
+			if (/complete|__wake_up/)
 				wake = 1
 		}
 		END { if (cpu != "") settle() }' $TRACE/trace
