@@ -45,9 +45,8 @@ is "action: 1" "$(try write $CONFIG/action 1)" ok
 within 60 "that ends" idle
 is "the log says that SNP has gone off" "$(log_count 'SNP has gone off')" 1
 is "nothing is optimised" "$(table | grep -vc ' none$')" 0
-is "cpu/0: state once it was noticed" "$(field 0 state)" lost
+is "cpu/0: state once it was noticed" "$(field 0 state)" off
 emu snp on >/dev/null
-is "cpu/0: state when SNP has just come back" "$(field 0 state)" lost
 within 60 "it goes on by itself when SNP is back" filled
 is "cpu/0: state after that" "$(field 0 state)" enabled
 tables_agree "the table is what the cores have"
