@@ -249,8 +249,8 @@ impl Machine {
         }
     }
 
-    /// Whether a core has anything to do where regions are free. May sleep.
-    pub(crate) fn lacks_any(&self, core: &Core) -> bool {
+    /// Whether a core has anything to do where regions are free, looking from `start` on. May sleep.
+    pub(crate) fn lacks_any(&self, core: &Core, start: usize) -> bool {
         cpu::reschedule();
         if core.state() != State::On || !core.served() {
             return true;
@@ -258,7 +258,7 @@ impl Machine {
         let Some(window) = core.window() else {
             return false;
         };
-        self.board().free.iter_from(0).any(|place| {
+        self.board().free.iter_from(start).any(|place| {
             let ram = self.ram.get(place);
             let offset = ram.and_then(|ram| window.offset(ram.region));
             offset.is_some_and(|offset| !core.table().test(offset as usize))

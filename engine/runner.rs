@@ -247,12 +247,16 @@ impl Runner {
     /// Has those cores attempt what is free that do not have all of it. The others are not disturbed.
     fn follow(&mut self, engine: &Engine) {
         let machine = &self.machine;
+        // What has just been verified is what most of them do not have.
+        let mut led = self.leaders.iter().enumerate();
+        let won = led.find(|(place, leader)| leader.is_some() && machine.board().free.test(*place));
+        let start = won.map_or(0, |(place, _)| place);
         for (follows, core) in self
             .following
             .iter_mut()
             .zip(machine.cores.iter().zip(&self.taking_part))
         {
-            *follows = plan_core(core).window.is_some() && machine.lacks_any(&core.0.core);
+            *follows = plan_core(core).window.is_some() && machine.lacks_any(&core.0.core, start);
         }
         let followers = || {
             let cores = machine.cores.iter().zip(self.following.iter());
