@@ -6,7 +6,8 @@ use crate::{
     engine::{
         bitmap::Bits,
         pass::{
-            self,
+            follow,
+            lead,
             Answer,
             Board,
             Hands,
@@ -247,7 +248,7 @@ impl Crew for Cores<'_> {
             let mine = |place: usize| chosen[place] == u32::try_from(index).ok();
             if (0..REGIONS).any(mine) {
                 let core = Core { host, index };
-                let _ = pass::lead(&self.board, &core, mine, &mut Tally::default());
+                let _ = lead(&self.board, &core, mine, &mut Tally::default());
             }
         }
         chosen.iter().any(Option::is_some)
@@ -259,7 +260,7 @@ impl Crew for Cores<'_> {
         for index in (0..CORES).filter(|core| host.able(*core)) {
             let core = Core { host, index };
             let start = start(index, CORES, REGIONS);
-            let _ = pass::follow(&self.board, &core, start, &mut Tally::default());
+            let _ = follow(&self.board, &core, start, &mut Tally::default());
         }
     }
 
@@ -268,20 +269,25 @@ impl Crew for Cores<'_> {
     }
 }
 
-/// A pass over all regions.
-fn whole(host: &Host, room: &Room) {
-    let board = room.board();
-    board.free.wipe();
-    board.held.wipe();
-    board.open.fill(REGIONS);
+/// A pass over what is open.
+fn pass(host: &Host, room: &Room) {
     run(
-        &board,
+        &room.board(),
         room.changed(),
         &mut Cores {
             host,
             board: room.board(),
         },
     );
+}
+
+/// A pass over all regions.
+fn whole(host: &Host, room: &Room) {
+    let board = room.board();
+    board.free.wipe();
+    board.held.wipe();
+    board.open.fill(REGIONS);
+    pass(host, room);
 }
 
 /// A pass over what is marked as changed, and what is still open.
@@ -296,14 +302,7 @@ fn rest(host: &Host, room: &Room) {
             table.remove(&place);
         }
     }
-    run(
-        &board,
-        room.changed(),
-        &mut Cores {
-            host,
-            board: room.board(),
-        },
-    );
+    pass(host, room);
 }
 
 fn free(host: &Host) -> BTreeSet<usize> {
