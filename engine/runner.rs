@@ -108,10 +108,9 @@ impl Runner {
             led: None,
         };
         rounds::run(&board, machine.changed(), &mut crew);
-        let led = crew.led;
         let all = begin.elapsed();
         // Where nobody followed all of it was the leaders'.
-        let led = led.unwrap_or(all);
+        let led = crew.led.unwrap_or(all);
         engine.progress.begin(Step::Idle, 0);
         let mut outcome = Outcome {
             leaders_ns: led.as_nanos().unsigned_abs(),

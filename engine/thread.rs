@@ -93,8 +93,8 @@ impl Body for Engine {
     }
 }
 
-/// Keeps the thread on a CPU that stands for its core, not an isolated one if possible: what it queues
-/// for its own core then takes no interrupt. Nor one that leads.
+/// Keeps the thread on a CPU that stands for its core: what it queues for its own core then takes no
+/// interrupt. Not on an isolated one nor on one that leads, if possible.
 fn settle_down(machine: &Machine) {
     let cores = || {
         machine.cores.iter().map(|entry| Seat {
