@@ -212,9 +212,7 @@ impl Plugin {
     fn wrmsr(&self, session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Result<Next, Fatal> {
         let msr = low(cpu.register(RCX));
         let value = u64::from(low(cpu.register(RAX))) | (cpu.register(RDX) << 32);
-        let access = lock(session)
-            .machine
-            .wrmsr(cpu.memory(), cpu.vcpu(), msr, value)?;
+        let access = lock(session).machine.wrmsr(cpu.vcpu(), msr, value)?;
         Ok(self.access(access, next, cpu))
     }
 
@@ -236,7 +234,7 @@ impl Plugin {
         let (rax, rcx) = (cpu.register(RAX), cpu.register(RCX));
         let (begin, time) = {
             let mut session = lock(session);
-            let begin = session.machine.rmpopt_begin(cpu.vcpu(), rax, rcx);
+            let begin = session.machine.rmpopt_begin(cpu.vcpu(), rax, rcx)?;
             (begin, session.time())
         };
         let Begin::Run(flight) = begin else {

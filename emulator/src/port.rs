@@ -5,7 +5,7 @@
 use crate::model::addr::Region;
 use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
 use crate::model::switches::CoreFault;
-use crate::model::{is_ours, Fatal, Injected, Machine, MsrAccess};
+use crate::model::{is_ours, Fatal, Injected, Machine, MsrAccess, Phase};
 use crate::options::number;
 use crate::plugin::{Cpu, RAX, RBX, RCX, RDI, RSI};
 use crate::session::{Guest, Session};
@@ -139,20 +139,7 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
             let here = all.filter(|(pa, _)| Region::of(*pa) == Region(gib));
             lines(here.map(|(pa, entry)| format!("{pa:#x} {}", show(&entry))))
         }),
-        ["snp", how] => match *how {
-            "on" => {
-                machine.snp_on(guest.memory())?;
-                done()
-            }
-            "off" => {
-                machine.snp_off();
-                done()
-            }
-            // It leaves SnpEn and RMPOPT_BASE set: nothing that a core could see.
-            "off-legacy" => done(),
-            "show" => Ok(if machine.snp() { "on" } else { "off" }.into()),
-            _ => Err("snp on, off, off-legacy or show".into()),
-        },
+        ["snp", how @ ..] => snp(machine, guest, how)?,
         ["base", core] => number(core).and_then(|core| match machine.table(core) {
             Some((base, _)) => Ok(format!("{base:#x}")),
             None => Err(format!("there is no core {core}")),
@@ -202,6 +189,32 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
         }
         _ => Err(format!("not a request: {request}")),
     })
+}
+
+fn snp(machine: &mut Machine, guest: &dyn Guest, how: &[&str]) -> Result<Reply, Fatal> {
+    if !machine.config().kind.snp() {
+        return Ok(Err("this processor has no SNP".into()));
+    }
+    match how {
+        ["on"] => machine.snp_on(guest.memory())?,
+        ["off"] | ["shutdown", "full"] => machine.snp_off(),
+        ["off-legacy"] | ["shutdown", "legacy"] => machine.snp_off_legacy(),
+        ["prepare"] => machine.snp_prepare(),
+        ["init-begin"] => return Ok(machine.snp_init_begin().map(|()| String::new())),
+        ["init-end"] if machine.phase() != Phase::Initialising => {
+            return Ok(Err("no SNP_INIT is under way".into()));
+        }
+        ["init-end"] => machine.snp_init_end(guest.memory())?,
+        ["show"] => return Ok(Ok(if machine.snp() { "on" } else { "off" }.into())),
+        ["phase"] => return Ok(Ok(machine.phase().to_string())),
+        _ => {
+            return Ok(Err(
+                "snp on, off, off-legacy, prepare, init-begin, init-end, shutdown legacy, shutdown full, show or phase"
+                    .into(),
+            ));
+        }
+    }
+    Ok(done())
 }
 
 fn done() -> Reply {
@@ -354,6 +367,32 @@ mod tests {
             assert!(reply.unwrap_err().contains("no memory at"), "{request}");
         }
         assert!(answer(&mut session, &ram, "rst 512 0").unwrap().is_err());
+    }
+
+    #[test]
+    fn snp_is_initialised_step_by_step() {
+        let ram = Ram::default();
+        let mut session = session(Kind::Zen6, &ram);
+        let mut ask =
+            |request: &str| answer(&mut session, &ram, &format!("snp {request}")).unwrap();
+        for (request, phase) in [
+            ("shutdown legacy", "shut-down"),
+            ("init-begin", "initialising"),
+            ("init-end", "initialised"),
+            ("shutdown full", "uninitialised"),
+            ("prepare", "uninitialised"),
+            ("init-begin", "initialising"),
+            ("on", "initialised"),
+            ("off-legacy", "shut-down"),
+        ] {
+            assert_eq!(ask(request), Ok(String::new()), "{request}");
+            assert_eq!(ask("phase"), Ok(phase.into()), "{request}");
+        }
+        assert!(ask("init-end").is_err());
+        assert_eq!(ask("off"), Ok(String::new()));
+        assert_eq!(ask("show"), Ok("off".into()));
+        assert!(ask("init-begin").is_err());
+        assert!(ask("halfway").is_err());
     }
 
     #[test]

@@ -173,6 +173,7 @@ impl Session {
             .collect();
         json!({
             "snp": self.machine.snp(),
+            "phase": self.machine.phase().to_string(),
             "rmp": {
                 "base": format!("{:#x}", layout.base),
                 "end": format!("{:#x}", layout.end),

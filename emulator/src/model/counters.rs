@@ -19,6 +19,8 @@ pub struct Counters {
     pub rmpread: u64,
     /// Writes of RMPOPT_BASE.
     pub rmpopt_base: BaseWrites,
+    /// SNP_INIT.
+    pub platform: Platform,
     /// Regions that changed hands.
     pub regions: Regions,
     /// Scans that failed because their region was lost just before.
@@ -109,6 +111,15 @@ pub struct BaseWrites {
     pub writes: u64,
     /// By core.
     pub by_core: Vec<u64>,
+}
+
+/// SNP_INIT.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Platform {
+    /// Those that ended.
+    pub inits: u64,
+    /// RMPOPT and writes of RMPOPT_BASE while SnpEn was set and SNP_INIT not over.
+    pub during_init: u64,
 }
 
 /// Regions that changed hands.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine: its state, SNP going on and off, the broadcast clear, and the invariant.
+//! The machine: its state, the broadcast clear, and the invariant.
 
 use super::addr::{index, number, Region, HUGE, PAGE};
 use super::counters::Counters;
@@ -8,9 +8,10 @@ use super::cpuid::{self, Leaf, Limits, CACHED_SEGMENTS};
 use super::entry::{Entry, Size};
 use super::kind::Kind;
 use super::layout::{Layout, Request};
+use super::platform::Phase;
 use super::rmp::{Assigned, Rmp};
 use super::rmpopt::Flights;
-use super::switches::{CoreFault, ShutdownBase, StoredResult, SubPages, Switches};
+use super::switches::{CoreFault, StoredResult, SubPages, Switches};
 use super::table::Table;
 use super::update::Injection;
 use super::{Fatal, Memory};
@@ -53,7 +54,9 @@ pub struct Machine {
     pub(super) config: Config,
     pub(super) layout: Layout,
     pub(super) switches: Switches,
-    pub(super) snp: bool,
+    pub(super) phase: Phase,
+    /// SNP_INITs so far.
+    pub(super) inits: u64,
     pub(super) rmp: Rmp,
     pub(super) tables: Vec<Table>,
     /// Regions with a shared scan result, the oldest first.
@@ -79,7 +82,8 @@ impl Machine {
         let mut machine = Self {
             layout,
             switches,
-            snp: false,
+            phase: Phase::default(),
+            inits: 0,
             rmp: Rmp::default(),
             tables: (0..cores).map(|_| Table::new(config.window)).collect(),
             stored: VecDeque::new(),
@@ -119,11 +123,6 @@ impl Machine {
         &mut self.switches
     }
 
-    /// SYSCFG[SnpEn].
-    pub fn snp(&self) -> bool {
-        self.snp
-    }
-
     /// The counters.
     pub fn counters(&mut self) -> &mut Counters {
         &mut self.counters
@@ -151,48 +150,6 @@ impl Machine {
             many: self.layout.count() > u64::from(CACHED_SEGMENTS),
         };
         cpuid::leaf(self.config.kind, limits, leaf, qemu_max)
-    }
-
-    /// Initialises SNP, again if it is on: a new RMP, tables off and clear.
-    pub fn snp_on(&mut self, memory: &dyn Memory) -> Result<(), Fatal> {
-        self.snp = true;
-        self.clear_tables();
-        self.forget();
-        let old: Vec<u64> = self.rmp.entries().map(|(pa, _)| pa).collect();
-        let held: Vec<Region> = self.held().collect();
-        self.rmp.clear();
-        for pa in old {
-            self.mirror(memory, pa)?;
-        }
-        let mut firmware: Vec<(u64, u64)> = self.layout.own_ranges();
-        let given = self.config.firmware.iter();
-        firmware.extend(given.map(|gib| (Region(*gib).start() + super::addr::REGION / 2, HUGE)));
-        for (start, length) in firmware {
-            let first = start / HUGE * HUGE;
-            for pa in (first..start + length).step_by(index(HUGE)) {
-                if self.layout.covers(Region::of(pa)) {
-                    self.rmp.set_huge(pa, Entry::firmware(Size::Huge));
-                    self.mirror(memory, pa)?;
-                }
-            }
-        }
-        for region in held {
-            if self.rmp.assigned(region).total() == 0 {
-                self.became_empty(region);
-            }
-        }
-        Ok(())
-    }
-
-    /// The full shutdown: SnpEn 0, tables clear, and off unless a switch says that RMPOPT_BASE stays. The RMP
-    /// keeps what it held, unenforced.
-    pub fn snp_off(&mut self) {
-        self.snp = false;
-        match self.switches.shutdown_base {
-            ShutdownBase::Cleared => self.clear_tables(),
-            ShutdownBase::Kept => self.tables.iter_mut().for_each(Table::clear),
-        }
-        self.forget();
     }
 
     /// Drops all shared scan results.
@@ -245,10 +202,10 @@ impl Machine {
             .collect()
     }
 
-    /// A vCPU's core skips the check of a store. `None` while SNP is off and nothing is checked.
+    /// A vCPU's core skips the check of a store. `None` while nothing is checked: before SNP_INIT is over.
     pub fn skips_check(&self, vcpu: u64, region: Region) -> Option<bool> {
         let table = self.tables.get(index(self.core_of(vcpu)))?;
-        self.snp.then(|| table.optimised(region))
+        self.checks_stores(vcpu).then(|| table.optimised(region))
     }
 
     /// Assigned pages of a region.
@@ -331,7 +288,7 @@ impl Machine {
         self.check(region)
     }
 
-    fn became_empty(&mut self, region: Region) {
+    pub(super) fn became_empty(&mut self, region: Region) {
         self.counters.regions.became_empty += 1;
         self.counters.changes(region).became_empty += 1;
         let history = self.history.entry(region).or_default();
@@ -406,13 +363,6 @@ impl Machine {
                 put(memory, address, &self.own_entry(pa).raw_bytes())
             }
             _ => Ok(()),
-        }
-    }
-
-    fn clear_tables(&mut self) {
-        for table in &mut self.tables {
-            table.set_base(0);
-            table.clear();
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod kind;
 pub mod layout;
 mod machine;
 mod msr;
+mod platform;
 mod rmp;
 mod rmpopt;
 pub mod switches;
@@ -21,8 +22,10 @@ mod table;
 pub mod tests;
 mod update;
 
+use addr::Region;
 pub use machine::{Config, Machine};
 pub use msr::{is_ours, MsrAccess};
+pub use platform::Phase;
 pub use rmpopt::{Begin, Work};
 pub use update::Injected;
 

@@ -3,9 +3,10 @@
 //! The MSRs of hardware.md.
 
 use super::addr::{index, PHYS_BITS, REGION};
+use super::platform::Early;
 use super::switches::{BaseWriteClears, CoreFault, EarlyEnable, UnalignedBase};
 use super::table::ENABLE;
-use super::{Fatal, Machine, Memory};
+use super::{Fatal, Machine};
 
 const SYSCFG: u32 = 0xc001_0010;
 const HWCR: u32 = 0xc001_0015;
@@ -15,8 +16,8 @@ const RMP_CFG: u32 = 0xc001_0136;
 const RMPOPT_BASE: u32 = 0xc001_0139;
 
 const ENCRYPTION: u64 = 1 << 23;
-const SNP_EN: u64 = 1 << 24;
-const VMPL_EN: u64 = 1 << 25;
+pub(super) const SNP_EN: u64 = 1 << 24;
+pub(super) const VMPL_EN: u64 = 1 << 25;
 const SMM_LOCK: u64 = 1 << 0;
 
 /// The MSR is one of these. All others are QEMU's, and there are many accesses to them.
@@ -54,8 +55,7 @@ impl Machine {
         MsrAccess::Done(match msr {
             SYSCFG => {
                 let written = self.syscfg.get(index(vcpu)).copied().unwrap_or(0);
-                let snp = if self.snp { SNP_EN | VMPL_EN } else { 0 };
-                written & !(SNP_EN | VMPL_EN) | ENCRYPTION | snp
+                written | ENCRYPTION
             }
             HWCR => self.hwcr.get(index(vcpu)).copied().unwrap_or(0) | SMM_LOCK,
             RMP_BASE => self.layout.base,
@@ -71,25 +71,17 @@ impl Machine {
     }
 
     /// WRMSR.
-    pub fn wrmsr(
-        &mut self,
-        memory: &dyn Memory,
-        vcpu: u64,
-        msr: u32,
-        value: u64,
-    ) -> Result<MsrAccess, Fatal> {
+    pub fn wrmsr(&mut self, vcpu: u64, msr: u32, value: u64) -> Result<MsrAccess, Fatal> {
         let kind = self.config.kind;
         if !kind.snp() {
             return Ok(self.rdmsr(vcpu, msr));
         }
         Ok(match msr {
             SYSCFG => {
-                if !self.snp {
+                // Locked once SnpEn is set.
+                if !self.snp_of(vcpu) {
                     if let Some(place) = self.syscfg.get_mut(index(vcpu)) {
                         *place = value;
-                    }
-                    if value & SNP_EN != 0 {
-                        self.snp_on(memory)?;
                     }
                 }
                 MsrAccess::Done(0)
@@ -104,8 +96,12 @@ impl Machine {
             RMP_BASE | RMP_END | RMP_CFG => MsrAccess::Fault,
             RMPOPT_BASE if kind.rmpopt() => {
                 let core = self.core_of(vcpu);
-                let access = match self.fault_of(core) {
-                    CoreFault::Protection => MsrAccess::Fault,
+                let early = self.before_init_is_over(
+                    vcpu,
+                    format_args!("a write of RMPOPT_BASE ({value:#x})"),
+                )?;
+                let access = match (early, self.fault_of(core)) {
+                    (Early::Fault, _) | (_, CoreFault::Protection) => MsrAccess::Fault,
                     _ => self.write_base(core, value),
                 };
                 self.count_base_write(core);
@@ -134,7 +130,7 @@ impl Machine {
 
     /// Writes RMPOPT_BASE of a core.
     pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
-        let ready = self.snp && self.layout.segmented();
+        let ready = self.snp() && self.layout.segmented();
         let switches = self.switches;
         let Some(table) = self.tables.get_mut(index(core)) else {
             return MsrAccess::Fault;

@@ -3,6 +3,7 @@
 //! RMPOPT. It has a beginning and an end, so that it can take time and be met by an RMPUPDATE in between.
 
 use super::addr::{index, number, Region};
+use super::platform::Early;
 use super::rmp::Scan;
 use super::switches::{CoreFault, FunctionAbove1, OutsideWindow, Uncovered};
 use super::{Fatal, Machine};
@@ -64,6 +65,8 @@ pub struct Flight {
     work: Work,
     /// Assignments in the region before it began.
     assigns: u64,
+    /// SNP_INITs before it began.
+    inits: u64,
 }
 
 impl Flight {
@@ -84,14 +87,20 @@ pub enum Begin {
 
 impl Machine {
     /// RMPOPT begins.
-    pub fn rmpopt_begin(&mut self, vcpu: u64, rax: u64, rcx: u64) -> Begin {
+    pub fn rmpopt_begin(&mut self, vcpu: u64, rax: u64, rcx: u64) -> Result<Begin, Fatal> {
         let core = self.core_of(vcpu);
         let region = Region::of(rax);
+        let early = if self.config.kind.rmpopt() {
+            self.before_init_is_over(vcpu, format_args!("RMPOPT {rcx} of {region}"))?
+        } else {
+            Early::No
+        };
         let Some(table) = self.tables.get(index(core)) else {
-            return Begin::Undefined;
+            return Ok(Begin::Undefined);
         };
         let enabled = table.enabled()
-            && self.snp
+            && self.snp_of(vcpu)
+            && early != Early::Fault
             && self.config.kind.rmpopt()
             && self.fault_of(core) != CoreFault::Undefined;
         let spans = table.spans(region);
@@ -111,7 +120,7 @@ impl Machine {
                 if let Some(by_core) = counts.by_core.get_mut(index(core)) {
                     by_core.ud += 1;
                 }
-                return Begin::Undefined;
+                return Ok(Begin::Undefined);
             }
         };
         self.count_begin(core, region, verify, rcx > 1);
@@ -130,13 +139,14 @@ impl Machine {
         let cores = self.flights.enter(region, core);
         let counts = &mut self.counters().rmpopt;
         counts.most_cores_in_region = counts.most_cores_in_region.max(cores);
-        Begin::Run(Flight {
+        Ok(Begin::Run(Flight {
             core,
             region,
             verify,
             work,
             assigns: self.assigns(region),
-        })
+            inits: self.inits,
+        }))
     }
 
     /// RMPOPT ends. Returns CF.
@@ -147,10 +157,11 @@ impl Machine {
             verify,
             work,
             assigns,
+            inits,
         } = flight;
         self.flights.leave(region, core);
         // RMPUPDATE wins any race: what was assigned meanwhile counts, even if it is free again.
-        let undisturbed = self.assigns(region) == assigns;
+        let undisturbed = self.assigns(region) == assigns && self.inits == inits;
         let found = match work {
             Work::Own => false,
             Work::Stored => undisturbed,

@@ -136,6 +136,18 @@ choice! {
     }
 }
 
+choice! {
+    /// RMPOPT and writes of RMPOPT_BASE while SnpEn is set and SNP_INIT is not over.
+    pub enum DuringInit {
+        /// Ends the run.
+        Fatal = "fatal",
+        /// RMPOPT raises #UD, the write #GP.
+        Fault = "ud",
+        /// They work, and the end of SNP_INIT takes all of it back.
+        Lost = "lost",
+    }
+}
+
 /// How long a scan's result stays in the memory that the cores share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredResult {
@@ -193,6 +205,8 @@ pub struct Switches {
     pub rules: Rules,
     /// See [`StoredResult`].
     pub stored_result: StoredResult,
+    /// See [`DuringInit`].
+    pub during_init: DuringInit,
 }
 
 impl Default for Switches {
@@ -208,6 +222,7 @@ impl Default for Switches {
             sub_pages: SubPages::Zero,
             rules: Rules::Fatal,
             stored_result: StoredResult::Kept,
+            during_init: DuringInit::Fatal,
         }
     }
 }
@@ -230,6 +245,7 @@ impl Switches {
             "sub_pages" => put(&mut self.sub_pages, SubPages::parse(value)),
             "rules" => put(&mut self.rules, Rules::parse(value)),
             "stored_result" => put(&mut self.stored_result, StoredResult::parse(value)),
+            "during_init" => put(&mut self.during_init, DuringInit::parse(value)),
             _ => return None,
         })
     }
@@ -247,6 +263,7 @@ impl Switches {
             sub_pages: self.sub_pages.name(),
             rules: self.rules.name(),
             stored_result: self.stored_result.name(),
+            during_init: self.during_init.name(),
         }
     }
 }
@@ -264,6 +281,7 @@ pub struct SwitchList {
     pub sub_pages: &'static str,
     pub rules: &'static str,
     pub stored_result: String,
+    pub during_init: &'static str,
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ impl Machine {
         pa: u64,
         operand: &[u8; 16],
     ) -> Result<Outcome, Fatal> {
-        if !self.config.kind.snp() || !self.snp {
+        if !self.config.kind.snp() || !self.snp() {
             return Ok(Outcome::Undefined);
         }
         let code = match self.injection.take(Injected::Update) {
@@ -137,7 +137,7 @@ impl Machine {
 
     /// RMPREAD: the code, and the 16 bytes if it is 0.
     pub fn rmpread(&mut self, pa: u64) -> (Outcome, Option<[u8; 16]>) {
-        if !self.config.kind.rmpread() || !self.snp {
+        if !self.config.kind.rmpread() || !self.snp() {
             return (Outcome::Undefined, None);
         }
         self.counters().rmpread += 1;
@@ -154,7 +154,7 @@ impl Machine {
 
     /// PSMASH.
     pub fn psmash(&mut self, memory: &dyn Memory, pa: u64) -> Result<Outcome, Fatal> {
-        if !self.config.kind.snp() || !self.snp {
+        if !self.config.kind.snp() || !self.snp() {
             return Ok(Outcome::Undefined);
         }
         let code = match self.injection.take(Injected::Smash) {

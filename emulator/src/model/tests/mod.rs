@@ -3,6 +3,7 @@
 //! The machine against hardware.md, line by line.
 
 mod msr;
+mod platform;
 mod random;
 mod rmpopt;
 mod update;
@@ -98,7 +99,7 @@ pub fn ready(ram: &Ram) -> Machine {
     let mut machine = machine(Kind::Zen6, ram);
     for vcpu in [0, 2] {
         assert_eq!(
-            wrmsr(&mut machine, ram, vcpu, RMPOPT_BASE, 1),
+            wrmsr(&mut machine, vcpu, RMPOPT_BASE, 1),
             MsrAccess::Done(0)
         );
     }
@@ -125,13 +126,13 @@ pub fn shared(size: Size) -> [u8; 16] {
 }
 
 /// WRMSR.
-pub fn wrmsr(machine: &mut Machine, ram: &Ram, vcpu: u64, msr: u32, value: u64) -> MsrAccess {
-    machine.wrmsr(ram, vcpu, msr, value).unwrap()
+pub fn wrmsr(machine: &mut Machine, vcpu: u64, msr: u32, value: u64) -> MsrAccess {
+    machine.wrmsr(vcpu, msr, value).unwrap()
 }
 
 /// RMPOPT. `None` is #UD.
 pub fn rmpopt(machine: &mut Machine, vcpu: u64, pa: u64, function: u64) -> Option<bool> {
-    match machine.rmpopt_begin(vcpu, pa, function) {
+    match machine.rmpopt_begin(vcpu, pa, function).unwrap() {
         Begin::Undefined => None,
         Begin::Run(flight) => Some(machine.rmpopt_end(flight).unwrap()),
     }

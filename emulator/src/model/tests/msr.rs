@@ -34,10 +34,7 @@ fn without_snp_there_is_nothing() {
     let mut machine = machine(Kind::None, &ram);
     assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Pass);
     assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Fault);
-    assert_eq!(
-        wrmsr(&mut machine, &ram, 0, RMPOPT_BASE, 1),
-        MsrAccess::Fault
-    );
+    assert_eq!(wrmsr(&mut machine, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert_eq!(
         machine.rmpupdate(&ram, 0, &shared(Size::Page)),
         Ok(Outcome::Undefined)
@@ -53,10 +50,10 @@ fn zen4_has_no_rmpread_and_zen5_no_rmpopt() {
     let ram = Ram::default();
     let mut zen4 = machine(Kind::Zen4, &ram);
     assert_eq!(zen4.rmpread(0), (Outcome::Undefined, None));
-    assert_eq!(wrmsr(&mut zen4, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut zen4, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert_eq!(update(&mut zen4, &ram, 0, guest(1, Size::Page, 0)), 0);
     let mut zen5 = machine(Kind::Zen5, &ram);
-    assert_eq!(wrmsr(&mut zen5, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut zen5, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert_eq!(rmpopt(&mut zen5, 0, 0, 1), None);
     assert_eq!(read(&mut zen5, 0), [0; 16]);
 }
@@ -66,26 +63,31 @@ fn syscfg_is_locked_once_snp_is_on() {
     let ram = Ram::default();
     let mut machine = machine(Kind::Zen6, &ram);
     let before = machine.rdmsr(1, SYSCFG);
-    assert_eq!(wrmsr(&mut machine, &ram, 1, SYSCFG, 0), MsrAccess::Done(0));
+    assert_eq!(wrmsr(&mut machine, 1, SYSCFG, 0), MsrAccess::Done(0));
     assert_eq!(machine.rdmsr(1, SYSCFG), before);
     machine.snp_off();
     assert_eq!(machine.rdmsr(1, SYSCFG), MsrAccess::Done(1 << 23));
-    wrmsr(&mut machine, &ram, 1, SYSCFG, (1 << 19) | (1 << 23));
+    wrmsr(&mut machine, 1, SYSCFG, (1 << 19) | (1 << 23));
     assert_eq!(
         machine.rdmsr(1, SYSCFG),
         MsrAccess::Done((1 << 19) | (1 << 23))
     );
     assert_eq!(machine.rdmsr(0, SYSCFG), MsrAccess::Done(1 << 23));
-    wrmsr(&mut machine, &ram, 1, SYSCFG, 1 << 24);
-    assert!(machine.snp());
-    assert_eq!(wrmsr(&mut machine, &ram, 0, RMP_BASE, 0), MsrAccess::Fault);
+    wrmsr(&mut machine, 1, SYSCFG, 1 << 24);
+    assert!(machine.snp() && !machine.snp_everywhere());
+    wrmsr(&mut machine, 1, SYSCFG, 0);
+    assert_eq!(
+        machine.rdmsr(1, SYSCFG),
+        MsrAccess::Done((1 << 23) | (1 << 24))
+    );
+    assert_eq!(wrmsr(&mut machine, 0, RMP_BASE, 0), MsrAccess::Fault);
 }
 
 #[test]
 fn rmpopt_base_is_one_for_a_core() {
     let ram = Ram::default();
     let mut machine = machine(Kind::Zen6, &ram);
-    wrmsr(&mut machine, &ram, 1, RMPOPT_BASE, (2 * REGION) | 1);
+    wrmsr(&mut machine, 1, RMPOPT_BASE, (2 * REGION) | 1);
     assert_eq!(
         machine.rdmsr(0, RMPOPT_BASE),
         MsrAccess::Done((2 * REGION) | 1)
@@ -93,7 +95,7 @@ fn rmpopt_base_is_one_for_a_core() {
     assert_eq!(machine.rdmsr(2, RMPOPT_BASE), MsrAccess::Done(0));
     assert_eq!(machine.counters().rmpopt_base.by_core, [1, 0]);
     assert_eq!(
-        wrmsr(&mut machine, &ram, 0, RMPOPT_BASE, 1 << 52),
+        wrmsr(&mut machine, 0, RMPOPT_BASE, 1 << 52),
         MsrAccess::Fault
     );
     assert_eq!(machine.counters().rmpopt_base.writes, 2);
@@ -103,7 +105,7 @@ fn rmpopt_base_is_one_for_a_core() {
 fn open_questions_of_rmpopt_base() {
     let ram = Ram::default();
     let mut machine = ready(&ram);
-    let write = |machine: &mut Machine, value| wrmsr(machine, &ram, 0, RMPOPT_BASE, value);
+    let write = |machine: &mut Machine, value| wrmsr(machine, 0, RMPOPT_BASE, value);
     let switch = |machine: &mut Machine, name, value| {
         assert_eq!(machine.switches().set(name, value), Some(Ok(())));
     };
@@ -149,7 +151,7 @@ fn a_shutdown_may_leave_rmpopt_base() {
         let mut machine = machine(Kind::Zen6, &ram);
         let set = machine.switches().set("shutdown_base", value);
         assert_eq!(set, Some(Ok(())));
-        wrmsr(&mut machine, &ram, 0, RMPOPT_BASE, 1);
+        wrmsr(&mut machine, 0, RMPOPT_BASE, 1);
         machine.snp_off();
         assert_eq!(
             machine.rdmsr(0, RMPOPT_BASE),

@@ -197,7 +197,7 @@ fn apply(m: &mut Machine, naive: &mut Naive, step: &Step) {
             asid,
         } => {
             let had = naive.opt(vcpu, region, false);
-            let begin = m.rmpopt_begin(vcpu, region * REGION, 0);
+            let begin = m.rmpopt_begin(vcpu, region * REGION, 0).unwrap();
             let got = m.rmpupdate(&Sink, pa, &operand(pa, false, asid)).unwrap();
             let done = naive.update(pa, false, asid);
             assert_eq!(code(got), done);

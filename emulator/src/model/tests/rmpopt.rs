@@ -12,7 +12,7 @@ fn rmpopt_is_undefined_until_the_core_has_it_on() {
     let ram = Ram::default();
     let mut m = machine(Kind::Zen6, &ram);
     assert_eq!(rmpopt(&mut m, 0, FREE, 0), None);
-    wrmsr(&mut m, &ram, 1, RMPOPT_BASE, 1);
+    wrmsr(&mut m, 1, RMPOPT_BASE, 1);
     assert_eq!(rmpopt(&mut m, 0, FREE, 1), Some(false));
     assert_eq!(rmpopt(&mut m, 2, FREE, 1), None);
     m.snp_off();
@@ -123,7 +123,7 @@ fn rmpupdate_wins_the_race() {
     let ram = Ram::default();
     let mut m = ready(&ram);
     for free_again in [false, true] {
-        let Begin::Run(flight) = m.rmpopt_begin(0, FREE, 0) else {
+        let Begin::Run(flight) = m.rmpopt_begin(0, FREE, 0).unwrap() else {
             panic!("#UD");
         };
         assert!(matches!(flight.work(), Work::Scan { free: true, .. }));
@@ -143,7 +143,7 @@ fn rmpupdate_wins_the_race() {
 fn a_core_that_loses_its_table_meanwhile_gets_no_bit() {
     let ram = Ram::default();
     let mut m = ready(&ram);
-    let Begin::Run(flight) = m.rmpopt_begin(0, FREE, 0) else {
+    let Begin::Run(flight) = m.rmpopt_begin(0, FREE, 0).unwrap() else {
         panic!("#UD");
     };
     m.snp_off();
@@ -156,7 +156,7 @@ fn a_core_that_loses_its_table_meanwhile_gets_no_bit() {
 fn cores_in_one_region_are_counted_once_each() {
     let ram = Ram::default();
     let mut m = ready(&ram);
-    let begin = |m: &mut Machine, vcpu, pa| match m.rmpopt_begin(vcpu, pa, 0) {
+    let begin = |m: &mut Machine, vcpu, pa| match m.rmpopt_begin(vcpu, pa, 0).unwrap() {
         Begin::Run(flight) => flight,
         Begin::Undefined => panic!("#UD"),
     };
@@ -211,9 +211,9 @@ fn a_broken_core() {
     assert_eq!(rmpopt(&mut m, 1, FREE, 0), None);
     assert_eq!(rmpopt(&mut m, 2, FREE, 0), Some(true));
     assert!(m.break_core(0, CoreFault::Protection));
-    assert_eq!(wrmsr(&mut m, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
+    assert_eq!(wrmsr(&mut m, 0, RMPOPT_BASE, 1), MsrAccess::Fault);
     assert!(m.break_core(0, CoreFault::Well));
-    assert_eq!(wrmsr(&mut m, &ram, 0, RMPOPT_BASE, 1), MsrAccess::Done(0));
+    assert_eq!(wrmsr(&mut m, 0, RMPOPT_BASE, 1), MsrAccess::Done(0));
     assert!(!m.break_core(2, CoreFault::Well));
 }
 

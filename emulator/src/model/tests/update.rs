@@ -175,7 +175,9 @@ fn a_part_of_the_rmp_that_cannot_be_written_ends_the_run() {
         fatal(m.set_entry(&NoRam, FREE, Entry::default()));
         fatal(m.snp_on(&NoRam));
         m.snp_off();
-        fatal(m.wrmsr(&NoRam, 0, SYSCFG, 1 << 24));
+        m.snp_prepare();
+        m.snp_init_begin().unwrap();
+        fatal(m.snp_init_end(&NoRam));
     }
     let m = machine(Kind::Zen6, &Ram::default());
     fatal(m.write_segment_table(&NoRam));
