@@ -1,8 +1,10 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt
 # The administrator's controls: values, exact errors, and what they do.
 . "$(dirname "$0")/tap.sh"
 begin 68
+require_rmpopt
 
 action()
 {

@@ -1,8 +1,10 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt
 # The status files: format, access, and files that are open when the module goes.
 . "$(dirname "$0")/tap.sh"
 begin 46
+require_rmpopt
 
 unload
 log_mark

@@ -49,7 +49,7 @@ loaded_for_guests()
 {
 	unload
 	log_mark
-	insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
+	insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 	load
 	poll 60 idle || bail "the first pass does not end"
 	pick_two

@@ -1,9 +1,13 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
 # The full check heals what no probe has seen; without probes all regions are reported at an interval.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 35
+require_emulator
+require_rmpopt
+require_test_module snp_guest
 
 # checked N: so many checks more than at the last note.
 checked()

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt
 # The controls over passes that begin by themselves: values, exact errors, effect at once.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 70
+require_rmpopt
+require_test_module snp_guest
 
 # set FILE VALUE
 set_to()
@@ -13,7 +16,7 @@ set_to()
 
 unload
 log_mark
-insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
+insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 load
 poll 60 idle || bail "the first pass does not end"
 one=$(table | awk -v all="$all" '$2 == all { last = $1 } END { print last }')

@@ -1,9 +1,14 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one
 # What a conversion costs more with the module, in kernel instructions.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 9
+require_emulator
+require_rmpopt
+require_cpus 1 1
+require_test_module rmp_storm
 
 cost()
 {
@@ -12,7 +17,7 @@ cost()
 
 unload
 log_mark
-insmod $MODULES/rmp_storm.ko regions=1 || bail "rmp_storm.ko does not load"
+insmod "$MODULES/rmp_storm.ko" regions=1 || bail "rmp_storm.ko does not load"
 plain=$(cost)
 at_least "a pair of conversions" "$plain" 2
 load

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt dimms
 # What guests give back is optimised again by itself; counts are those of the emulator.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 36
+require_rmpopt
+require_test_module snp_guest
 
 loaded_for_guests
 unload

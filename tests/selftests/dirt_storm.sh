@@ -1,9 +1,14 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: dimms
 # A minute of conversions in 64 GiBs on 16 CPUs, with passes all the while and CPUs that come and go.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 23
+require_rmpopt
+require_cpus 16
+require_regions 64
+require_test_module rmp_storm
 
 SECONDS_LONG=${STORM_SECONDS:-60}
 KEEP=8
@@ -39,7 +44,7 @@ churn()
 unload
 log_mark
 rm -f /tmp/storm.*
-insmod $MODULES/rmp_storm.ko || bail "rmp_storm.ko does not load"
+insmod "$MODULES/rmp_storm.ko" || bail "rmp_storm.ko does not load"
 load
 poll 120 idle || bail "the first pass does not end"
 echo 20 >$CONFIG/delay_ms

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
 # Tracepoints: what they say, and that they say nothing while off.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 18
+require_rmpopt
+require_test_module snp_guest
 
 TRACE=/sys/kernel/tracing
 

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
 # The module comes and goes while pages are converted on all CPUs.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 13
+require_rmpopt
+require_test_module rmp_storm
 
 loads=0
 
@@ -16,11 +19,11 @@ counted()
 
 unload
 log_mark
-insmod $MODULES/rmp_storm.ko regions=3 threads=8 || bail "rmp_storm.ko does not load"
+insmod "$MODULES/rmp_storm.ko" regions=3 threads=8 || bail "rmp_storm.ko does not load"
 rm -f /tmp/storm.done
 { try write $STORM/run "20 1" >/tmp/storm.result; : >/tmp/storm.done; } &
 while [ ! -e /tmp/storm.done ]; do
-	is "insmod" "$(try insmod $MODULE)" ok
+	is "insmod" "$(try insmod "$MODULE")" ok
 	sleep 0.7
 	is "rmmod" "$(try rmmod rmpopt)" ok
 	loads=$((loads + 1))

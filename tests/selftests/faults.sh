@@ -1,8 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
 # A core that faults is taken out with one warning; the others go on.
 . "$(dirname "$0")/tap.sh"
 begin 35
+require_emulator
+require_rmpopt
 
 # out_of CORE: the state of all of its CPUs, if it is the same.
 state_of()

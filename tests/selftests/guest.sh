@@ -1,8 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt dimms
 # Regions are lost to a guest and won back.
 . "$(dirname "$0")/tap.sh"
 begin 35
+require_rmpopt
+require_test_module snp_guest
 
 all=$(cat /sys/devices/system/cpu/online)
 
@@ -30,7 +33,7 @@ others()
 
 unload
 log_mark
-insmod $MODULES/snp_guest.ko || bail "snp_guest.ko does not load"
+insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 load
 poll 60 idle || bail "the first pass does not end"
 # By hand here: nothing is to be won back by itself.

@@ -1,8 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
 # CPUs go and come: siblings take over, cores come back, also during passes.
 . "$(dirname "$0")/tap.sh"
 begin 48
+require_time
+require_rmpopt
 
 turns=100
 free=$(free_regions | tr '\n' ' ')
@@ -82,7 +85,7 @@ is "rmmod while a core is away" "$(try rmmod rmpopt)" ok
 switch 6 1
 is "RMPOPT is off on it when it comes back" "$(emu base 3)" 0x0
 switch 6 0
-is "insmod while it is away" "$(try insmod $MODULE)" ok
+is "insmod while it is away" "$(try insmod "$MODULE")" ok
 within 60 "the first pass ends" idle
 switch 7 1
 within 60 "it is filled when it comes back" has 3

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt dimms zen5 zen4 none
 # The instructions of the emulated host, line by line. The checks are those of
 # rmp_insn.ko, which runs them in the kernel.
-dir=$(dirname "$0")
-. "$dir/tap.sh"
+. "$(dirname "$0")/tap.sh"
+require_module
+require_emulator
+require_test_module rmp_insn
 
 case $MODEL in
 zen6)	least=100 ;;
@@ -14,15 +17,18 @@ esac
 
 unload
 log_mark
-insmod $MODULES/rmp_insn.ko model="$MODEL" || bail "rmp_insn.ko does not load"
+insmod "$MODULES/rmp_insn.ko" model="$MODEL" || bail "rmp_insn.ko does not load"
 count=$(sed -n 's/^1\.\.//p' /sys/kernel/debug/rmp_insn/tap)
-# One check is added to the module's own: that there were enough of them.
-sed "s/^1\.\.$count\$/1..$((count + 2))/" /sys/kernel/debug/rmp_insn/tap
+# Three checks are added to the module's own.
+sed "s/^1\.\.$count\$/1..$((count + 3))/" /sys/kernel/debug/rmp_insn/tap
 failed=$(grep -c '^not ok' /sys/kernel/debug/rmp_insn/tap)
 rmmod rmp_insn
 
 tap_count=$count
 tap_failed=$failed
 at_least "checks in the kernel on $MODEL" "$count" $least
+modprobe cpuid
+is "user space can tell the processor, too" "$(snpmodel)" "$MODEL"
 no_splat "the kernel log is clean"
+totals
 [ $tap_failed -eq 0 ]

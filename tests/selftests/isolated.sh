@@ -1,8 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: isolated
 # CPUs under isolcpus= or nohz_full=: the same as the others, once, or not at all.
 . "$(dirname "$0")/tap.sh"
 begin 38
+require_emulator
+require_rmpopt
+require_isolated
 
 free=$(free_regions | tr '\n' ' ')
 is "CPUs under isolcpus=" "$(cat /sys/devices/system/cpu/isolated)" 3-5

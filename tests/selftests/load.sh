@@ -1,8 +1,10 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt dimms
 # Load, unload, load again: what is there meanwhile, and that nothing is left.
 . "$(dirname "$0")/tap.sh"
 begin 40
+require_rmpopt
 
 # bases_set: cores whose RMPOPT_BASE is enabled, as the emulator sees it.
 bases_set()
@@ -16,7 +18,7 @@ bases_set()
 
 kthreads()
 {
-	ps | grep -c '\[rmpopt\]'
+	cat /proc/[0-9]*/comm 2>/dev/null | grep -cx rmpopt
 }
 
 # Nothing of the module may be found in the system.
@@ -37,14 +39,14 @@ nothing_left "before"
 for turn in first second third; do
 	log_mark
 	emu forget >/dev/null
-	is "$turn load: insmod" "$(try insmod $MODULE)" ok
+	is "$turn load: insmod" "$(try insmod "$MODULE")" ok
 	within 60 "$turn load: the first pass ends" idle
 	is "$turn load: RMPOPT_BASE is set on every core" "$(bases_set)" "$(cores)"
 	ok "$turn load: debugfs directory" test -d $DEBUG
 	ok "$turn load: configfs directory" test -d $CONFIG
 	is "$turn load: one kthread" "$(kthreads)" 1
 	tables_agree "$turn load: the table is what the cores have"
-	is "$turn load: a second insmod" "$(try insmod $MODULE)" EEXIST
+	is "$turn load: a second insmod" "$(try insmod "$MODULE")" EEXIST
 	is "$turn load: rmmod" "$(try rmmod rmpopt)" ok
 	nothing_left "$turn unload"
 	no_splat "$turn turn: the kernel log is clean"

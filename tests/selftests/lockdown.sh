@@ -1,8 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: lockdown
 # Under lockdown, as with Secure Boot, all status can be read and all controls work.
 . "$(dirname "$0")/tap.sh"
 begin 35
+require_rmpopt
+require_test_module snp_guest
+require_consent "locks the kernel down"
 
 all=$(cat /sys/devices/system/cpu/online)
 
@@ -21,7 +25,7 @@ log_mark
 # Without signatures modules have to be there before.
 load
 poll 60 idle
-insmod $MODULES/snp_guest.ko
+insmod "$MODULES/snp_guest.ko"
 region=$(free_regions | tail -n 1)
 echo "assign $region 2m 1 5" >$GUEST/cmd
 page=$(printf '0x%x' $((($(awk '{ print $2 }' $GUEST/pages) << 12) + 0x3000)))

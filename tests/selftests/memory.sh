@@ -1,8 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
 # Memory goes offline and comes back, also during passes.
 . "$(dirname "$0")/tap.sh"
 begin 18
+require_time
+require_rmpopt
 
 turns=100
 all=$(cat /sys/devices/system/cpu/online)

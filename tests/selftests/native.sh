@@ -1,8 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
 # RMPOPT_BASE is enabled before the module is loaded: the kernel does it itself.
 . "$(dirname "$0")/tap.sh"
 begin 22
+require_emulator
+require_rmpopt
 
 set_all()
 {
@@ -22,7 +25,7 @@ unload
 set_all 1
 log_mark
 emu reset >/dev/null
-is "insmod" "$(try insmod $MODULE)" ok
+is "insmod" "$(try insmod "$MODULE")" ok
 like "the log says that it observes, and what overrides" "$(log_lines takeover)" "*takeover=1*"
 sleep 1
 is "no RMPOPT verify was executed" "$(emu get rmpopt.verify)" 0
@@ -40,7 +43,7 @@ last=$(each_core | tail -n 1)
 emu base "$last" 1 >/dev/null
 log_mark
 emu reset >/dev/null
-is "the last core only: insmod on the first" "$(taskset 1 try insmod $MODULE)" ok
+is "the last core only: insmod on the first" "$(taskset 1 try insmod "$MODULE")" ok
 like "the last core only: the log says that it observes" "$(log_lines takeover)" "*takeover=1*"
 sleep 1
 is "the last core only: no RMPOPT verify was executed" "$(emu get rmpopt.verify)" 0
@@ -48,7 +51,7 @@ is "the last core only: RMPOPT_BASE was not written" "$(emu get rmpopt_base.writ
 is "the last core only: rmmod" "$(try rmmod rmpopt)" ok
 is "the last core only: RMPOPT_BASE is as it was" "$(bases)" "0 1 "
 
-is "insmod takeover=1" "$(try insmod $MODULE takeover=1)" ok
+is "insmod takeover=1" "$(try insmod "$MODULE" takeover=1)" ok
 within 60 "the first pass ends" idle
 is "all is optimised" "$(table | grep -vc ' none$')" "$(free_regions | wc -l)"
 tables_agree "the table is what the cores have"

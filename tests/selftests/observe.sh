@@ -1,14 +1,17 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: zen5 zen4
 # Without RMPOPT the module loads and observes; it runs no instruction that the
 # processor does not have and touches no register.
 . "$(dirname "$0")/tap.sh"
 begin 18
+require_model zen5 zen4
+require_test_module snp_guest
 
 unload
 log_mark
 emu reset >/dev/null
-is "insmod" "$(try insmod $MODULE)" ok
+is "insmod" "$(try insmod "$MODULE")" ok
 like "the log says what follows" "$(log_lines observ)" "*observ*"
 is "in one line" "$(log_count)" 1
 sleep 1
@@ -26,7 +29,7 @@ for cpu in $(cpus); do
 	is "cpu/$cpu: state" "$(field "$cpu" state)" off
 done
 
-insmod $MODULES/snp_guest.ko
+insmod "$MODULES/snp_guest.ko"
 is "a guest gets pages" "$(try write $GUEST/cmd "assign 4 2m 1 5")" ok
 is "and gives them back" "$(try write $GUEST/cmd "release all")" ok
 rmmod snp_guest

@@ -1,9 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt dimms
 # The first pass on all of RAM: its result, and what it costs.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 begin 17
+require_rmpopt
 
 number()
 {

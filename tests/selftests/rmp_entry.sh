@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt zen5 zen4
 # The entry of a page: the address and its errors, every kind of entry, and 10,000
 # random pages exactly as the emulator has them.
 . "$(dirname "$0")/tap.sh"
 begin 45
+require_model zen6 zen5 zen4
+require_test_module snp_guest
 
 entry=$CONFIG/rmp_entry
 
@@ -62,7 +65,7 @@ is "debugfs shows the same" "$(cat $DEBUG/rmp/entry)" "$(cat $entry)"
 is "debugfs: mode" "$(stat -c %a $DEBUG/rmp/entry)" 400
 
 # A guest's pages.
-insmod $MODULES/snp_guest.ko
+insmod "$MODULES/snp_guest.ko"
 region=$(free_regions | tail -n 1)
 echo "assign $region 2m 1 5" >$GUEST/cmd
 block=$(awk '{ print $2 }' $GUEST/pages)

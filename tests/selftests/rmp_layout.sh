@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt zen5 zen4
 # Registers and segments: decoded as the firmware set them up, each fault by its
 # name, and random bytes in their place.
 . "$(dirname "$0")/tap.sh"
 begin 20
+require_emulator
+require_model zen6 zen5 zen4
 
 config=$DEBUG/rmp/config
 segments=$DEBUG/rmp/segments
@@ -29,7 +32,7 @@ look()
 	look_what=$1
 	shift
 	"$@" >/dev/null
-	is "$look_what: insmod" "$(try insmod $MODULE)" ok
+	is "$look_what: insmod" "$(try insmod "$MODULE")" ok
 	poll 60 idle
 	cat $segments >/tmp/segments
 	cat $config $DEBUG/rmp/occupancy $DEBUG/rmpopt-table >/dev/null 2>&1
@@ -131,7 +134,7 @@ log_mark
 if [ "$MODEL" = zen4 ]; then
 	for base in 0x000fffffffe00000 0x1000000000000 0xfffff00000; do
 		emu msr $RMP_BASE $base
-		is "RMP_BASE $base, above RMP_END: insmod" "$(try insmod $MODULE)" ENODEV
+		is "RMP_BASE $base, above RMP_END: insmod" "$(try insmod "$MODULE")" ENODEV
 		mend
 	done
 	for base in 0x70002000 0x2000; do

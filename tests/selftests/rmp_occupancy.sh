@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt dimms zen5 zen4
 # The census: pages by region as the emulator counts them, what holds a region,
 # and how many RMPREAD that takes.
 . "$(dirname "$0")/tap.sh"
 begin 15
+require_model zen6 zen5 zen4
+require_test_module snp_guest
 
 file=$DEBUG/rmp/occupancy
 
@@ -67,7 +70,7 @@ free=$(free_regions | head -n 3 | tr '\n' ' ')
 one=${free%% *}
 two=$(echo "$free" | cut -d' ' -f2)
 three=$(free_regions | tail -n 1)
-insmod $MODULES/snp_guest.ko
+insmod "$MODULES/snp_guest.ko"
 echo "assign $one 2m 3 5" >$GUEST/cmd
 echo "assign $two 4k 700 6" >$GUEST/cmd
 echo "assign $three 2m 1 7" >$GUEST/cmd

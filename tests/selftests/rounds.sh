@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
 # Passes that take time: leaders at the same time, cores that never meet, requests that coalesce.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 begin 13
+require_time
+require_rmpopt
 
 # cold: a pass begins of which nothing is known, neither by the cores nor by the hardware.
 cold()
@@ -91,7 +94,7 @@ begun=$(now_us)
 lasted=0
 while [ $lasted -lt 8000000 ]; do
 	echo 1 >$CONFIG/action
-	usleep 10000
+	sleep 0.01
 	lasted=$(($(now_us) - begun))
 done
 passed=$(($(in_passes) - passed))

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
 # A core that is wanted for something else: the work gives way, again and again.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 begin 8
+require_time
+require_rmpopt
 
 switch=$TRACE/events/sched/sched_switch
 

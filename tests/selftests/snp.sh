@@ -1,8 +1,11 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: snpoff timed
 # SNP is off when the module is loaded, comes on, goes off and comes on again.
 . "$(dirname "$0")/tap.sh"
 begin 42
+require_emulator
+require_rmpopt
 
 turns=100
 attempts()
@@ -21,7 +24,7 @@ free=$(free_regions | wc -l)
 emu snp off >/dev/null
 log_mark
 emu reset >/dev/null
-is "insmod while SNP is off" "$(try insmod $MODULE)" ok
+is "insmod while SNP is off" "$(try insmod "$MODULE")" ok
 at_least "the log says that it waits, and for what" "$(log_count 'SNP')" 1
 sleep 2.5
 is "no RMPOPT before SNP is on" "$(attempts)" 0

@@ -1,9 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
 # What the manuals leave open: whatever the answer is, the module is safe, and
 # its table is what the cores have.
 . "$(dirname "$0")/tap.sh"
 begin 60
+require_emulator
+require_rmpopt
 
 all=$(cat /sys/devices/system/cpu/online)
 free=$(free_regions | wc -l)
@@ -23,7 +26,7 @@ while read -r name values; do
 		emu forget >/dev/null
 		log_mark
 		ok "$what" emu switch "$name" "$value"
-		is "$what: insmod" "$(try insmod $MODULE)" ok
+		is "$what: insmod" "$(try insmod "$MODULE")" ok
 		within 60 "$what: the first pass wins all" all_free
 		tables_agree "$what: the table is what the cores have"
 		echo 0 >$CONFIG/enabled

@@ -1,8 +1,12 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: window
 # RAM beyond the window of a core: the emulator's table spans 5 GiB here.
 . "$(dirname "$0")/tap.sh"
 begin 590
+require_emulator
+require_rmpopt
+require_nodes 4
 
 window=5
 all=$(cat /sys/devices/system/cpu/online)
@@ -100,7 +104,7 @@ for value in cf0 ud; do
 	log_mark
 	emu forget >/dev/null
 	emu reset >/dev/null
-	is "outside_window=$value: insmod window_gib=$window" "$(try insmod $MODULE window_gib=$window)" ok
+	is "outside_window=$value: insmod window_gib=$window" "$(try insmod "$MODULE" window_gib=$window)" ok
 	within 60 "outside_window=$value, auto: the pass ends" idle
 	is "outside_window=$value: the default" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
 	places "outside_window=$value, auto" auto
@@ -137,7 +141,7 @@ no_splat "a window that is too large: the kernel log is clean"
 emu switch outside_window cf0 >/dev/null
 
 for bad in 0 2049 4096 x -1; do
-	is "window_gib=$bad" "$(try insmod $MODULE window_gib=$bad)" EINVAL
+	is "window_gib=$bad" "$(try insmod "$MODULE" window_gib=$bad)" EINVAL
 done
 unload
 finish
