@@ -26,6 +26,7 @@ use sys::{
     hotplug::CpuHotplug,
     kthread::Kthread,
     memory::MemoryHotplug,
+    params,
     probe::Probes, //
 };
 
@@ -35,20 +36,6 @@ module! {
     authors: ["The rmpopt developers"],
     description: "AMD RMPOPT: skip RMP checks where no SNP guest memory lies",
     license: "GPL",
-    params: {
-        window_gib: u32 {
-            default: crate::engine::window::SPAN,
-            description: "GiB that a core's table spans (1-2048); for validation only",
-        },
-        takeover: bool {
-            default: false,
-            description: "Optimise even where RMPOPT was already enabled before loading",
-        },
-        probes: bool {
-            default: true,
-            description: "Watch the kernel's RMP functions; 0 reports all regions at an interval instead",
-        },
-    },
 }
 
 /// The parts of the module. Fields are dropped in this order: first nobody can ask any more, then
@@ -67,9 +54,9 @@ struct Rmpopt {
 
 impl kernel::InPlaceModule for Rmpopt {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        let window_gib = module_parameters::window_gib.value();
-        let takeover = module_parameters::takeover.value();
-        let probes = module_parameters::probes.value();
+        let window_gib = params::window_gib();
+        let takeover = params::takeover();
+        let probes = params::probes();
         pin_init::pin_init_scope(move || {
             let engine = load::engine(window_gib, takeover)?;
             Ok(try_pin_init!(Self {

@@ -18,6 +18,7 @@ pub(crate) mod iomem;
 pub(crate) mod kthread;
 pub(crate) mod memory;
 pub(crate) mod msr;
+pub(crate) mod params;
 pub(crate) mod physmem;
 pub(crate) mod probe;
 mod shim;

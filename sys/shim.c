@@ -6,6 +6,7 @@
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
+#include <linux/moduleparam.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
@@ -166,4 +167,35 @@ void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct 
 struct workqueue_struct *rmpopt_workqueue(void)
 {
 	return alloc_workqueue("rmpopt", WQ_PERCPU | WQ_CPU_INTENSIVE, 0);
+}
+
+/* The default is SPAN of engine/window.rs. */
+static unsigned int window_gib = 2048;
+module_param(window_gib, uint, 0);
+MODULE_PARM_DESC(window_gib,
+		 "GiB that a core's table spans (1-2048); for validation only");
+
+static bool takeover;
+module_param(takeover, bool, 0);
+MODULE_PARM_DESC(takeover,
+		 "Optimise even where RMPOPT was already enabled before loading");
+
+static bool probes = true;
+module_param(probes, bool, 0);
+MODULE_PARM_DESC(probes,
+		 "Watch the kernel's RMP functions; 0 reports all regions at an interval instead");
+
+unsigned int rmpopt_param_window_gib(void)
+{
+	return window_gib;
+}
+
+bool rmpopt_param_takeover(void)
+{
+	return takeover;
+}
+
+bool rmpopt_param_probes(void)
+{
+	return probes;
 }

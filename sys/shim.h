@@ -36,5 +36,8 @@ void rmpopt_memory_unregister(struct rmpopt_memory *memory);
 
 void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct *work));
 struct workqueue_struct *rmpopt_workqueue(void);
+unsigned int rmpopt_param_window_gib(void);
+bool rmpopt_param_takeover(void);
+bool rmpopt_param_probes(void);
 
 #endif

@@ -40,5 +40,8 @@ extern "C" {
         work: *mut bindings::work_struct,
         func: unsafe extern "C" fn(*mut bindings::work_struct),
     );
+    pub(super) fn rmpopt_param_window_gib() -> ffi::c_uint;
+    pub(super) fn rmpopt_param_takeover() -> bool;
+    pub(super) fn rmpopt_param_probes() -> bool;
     pub(super) fn rmpopt_workqueue() -> *mut bindings::workqueue_struct;
 }
