@@ -92,20 +92,15 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
     if matches!(engine.role, Role::Observe(_)) {
         return None;
     }
-    let registered = if wanted {
-        Probes::register(engine.clone())
-    } else {
-        Err(ECANCELED)
-    };
-    match registered {
-        Ok(probes) => {
+    match wanted.then(|| Probes::register(engine.clone())) {
+        Some(Ok(probes)) => {
             engine.dirt.set_probed(probes.kind());
             Some(probes)
         }
-        Err(e) => {
+        failed => {
             pr_warn!(
                 "the kernel's RMP functions are not watched ({}): all regions are reported every {} s instead\n",
-                if wanted { e.to_errno() } else { 0 },
+                failed.and_then(Result::err).map_or(0, Error::to_errno),
                 POLL_MS / 1000
             );
             None

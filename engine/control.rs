@@ -3,6 +3,7 @@
 //! Requests to the thread, and what it says it is doing.
 
 use super::stats::Reason;
+use crate::sys::compat;
 use kernel::{
     new_condvar, new_mutex,
     prelude::*,
@@ -244,7 +245,7 @@ impl Control {
         let mut state = self.state.lock();
         let end = Instant::<Monotonic>::now() + time;
         while !self.aborting() {
-            let left = (end - Instant::now()).as_millis_ceil();
+            let left = compat::millis_ceil(end - Instant::now());
             let Ok(left @ 1..) = Msecs::try_from(left) else {
                 break;
             };

@@ -63,6 +63,7 @@ use crate::{
     },
     sys::{
         batch::Workqueue,
+        compat,
         cpu::Cpu,
         hotplug,
         memory,
@@ -154,7 +155,11 @@ impl Engine {
     /// the switch is thrown all the same.
     pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
         if matches!(self.role, Role::Observe(_)) {
-            return if enabled { Err(EOPNOTSUPP) } else { Ok(()) };
+            return if enabled {
+                Err(compat::eopnotsupp())
+            } else {
+                Ok(())
+            };
         }
         self.control.set_enabled(enabled)
     }

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     sev::probe,
     sys::{
+        compat,
         cpu::{
             self,
             OnCpu, //
@@ -170,7 +171,7 @@ impl Engine {
         let outcome = memory.runner.pass(self, attempt);
         self.dirt.end(&machine, reason, outcome, self);
         // However many requests come, at least half of the time belongs to others.
-        let rest = begin.elapsed().as_millis_ceil().clamp(1, REST_MAX);
+        let rest = compat::millis_ceil(begin.elapsed()).clamp(1, REST_MAX);
         self.control.rest(Delta::from_millis(rest));
     }
 

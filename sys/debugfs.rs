@@ -6,11 +6,11 @@
 //! made it. These have one: an open file keeps the module loaded. Mode 0400 and reading only, which
 //! is all that lockdown allows.
 
+use super::compat;
 use core::fmt;
 use kernel::{
     bindings,
     ffi,
-    module::this_module,
     prelude::*,
     sync::Arc, //
 };
@@ -137,7 +137,7 @@ impl<T: Send + Sync + 'static> Files<T> {
     }
 
     const OPS: &'static bindings::file_operations = &bindings::file_operations {
-        owner: this_module::<crate::LocalModule>().as_ptr(),
+        owner: compat::this_module(),
         open: Some(Self::open),
         read: Some(Self::read),
         llseek: Some(bindings::default_llseek),

@@ -4,11 +4,13 @@
 //! kernel for which the kernel crate has no safe form yet.
 //!
 //! Each file wraps one concept; a constructor acquires, `Drop` releases. No policy here, and nothing
-//! of the kernel's bindings leaves this room. What differs between kernels is here only. `shim.c`
+//! of the kernel's bindings leaves this room. What differs between kernel series is in
+//! `compat.rs` only. `shim.c`
 //! holds the kernel's macros and inline functions that bindings cannot carry, `probe.c` what runs in
 //! the kernel's own RMP functions, `trace.c` the tracepoints.
 
 pub(crate) mod batch;
+pub(crate) mod compat;
 pub(crate) mod cpu;
 pub(crate) mod cpuid;
 pub(crate) mod debugfs;
