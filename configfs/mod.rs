@@ -9,23 +9,29 @@
 mod dirt;
 mod lookup;
 
-use crate::engine::{
-    settings::{
-        Isolated,
-        Settings, //
+use crate::{
+    engine::{
+        settings::{
+            Isolated,
+            Settings, //
+        },
+        window::Policy,
+        Engine, //
     },
-    window::Policy,
-    Engine, //
+    sys::{
+        self,
+        configfs::{
+            item_type,
+            Root, //
+        }, //
+    }, //
 };
 use core::{
     fmt::Write,
     num::IntErrorKind, //
 };
 use kernel::{
-    configfs::{
-        self,
-        configfs_attrs, //
-    },
+    configfs,
     fmt,
     page::PAGE_SIZE,
     prelude::*,
@@ -33,14 +39,16 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The data behind the directory.
-#[pin_data]
-pub(crate) struct Controls {
+/// What the attributes work on.
+pub(crate) struct Shared {
     engine: Arc<Engine>,
 }
 
+/// What the kernel hands to the attributes.
+type Controls = Root<Shared>;
+
 /// The directory. Dropping it removes it.
-pub(crate) type Directory = configfs::Subsystem<Controls>;
+pub(crate) type Directory = sys::configfs::Directory<Shared>;
 
 /// Makes the directory. May sleep.
 ///
@@ -48,25 +56,25 @@ pub(crate) type Directory = configfs::Subsystem<Controls>;
 ///
 /// ENOMEM; EEXIST where another module has taken the name.
 pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
-    let item_type = configfs_attrs! {
-        container: configfs::Subsystem<Controls>,
-        data: Controls,
-        attributes: [
-            enabled: 0,
-            action: 1,
-            description: 2,
-            window_policy: 3,
-            isolated_cpus: 4,
-            slice_us: 5,
-            rmp_entry: 6,
-            auto: 7,
-            delay_ms: 8,
-            max_delay_ms: 9,
-            full_check_s: 10,
-            optimise: 11,
-        ],
-    };
-    configfs::Subsystem::new(c"rmpopt", item_type, try_pin_init!(Controls { engine }))
+    let item_type = item_type!(
+        Controls,
+        enabled: 0,
+        action: 1,
+        description: 2,
+        window_policy: 3,
+        isolated_cpus: 4,
+        slice_us: 5,
+        rmp_entry: 6,
+        auto: 7,
+        delay_ms: 8,
+        max_delay_ms: 9,
+        full_check_s: 10,
+        optimise: 11,
+    );
+    pin_init::pin_init_scope(move || {
+        let shared = Arc::new(Shared { engine }, GFP_KERNEL)?;
+        Ok(Directory::new(c"rmpopt", item_type, shared))
+    })
 }
 
 /// Writes one value to the page that reading a file returns.
