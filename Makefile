@@ -117,7 +117,7 @@ help: ## this list
 		/^[a-z_-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@echo
 	@echo "Variables:"
-	@echo "  KERNEL=amd64         the image: amd64, cloud, rt, or a release"
+	@echo "  KERNEL=amd64         the image: amd64, cloud, rt, a series (7.2, 7.2-rt) or release"
 	@echo "  CPUS=8 CORES=4 THREADS=2 NODES=2 MEMORY=8G DIMMS=0 MODEL=zen6"
 	@echo "                       the emulated host; MODEL: zen6, zen5, zen4, none"
 	@echo "  RMPOPT_CACHE=/path   where the root and the kernel tree are kept"
