@@ -93,10 +93,7 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
         return None;
     }
     match wanted.then(|| Probes::register(engine.clone())) {
-        Some(Ok(probes)) => {
-            engine.dirt.set_probed(probes.kind());
-            Some(probes)
-        }
+        Some(Ok(probes)) => Some(probes),
         failed => {
             pr_warn!(
                 "the kernel's RMP functions are not watched ({}): all regions are reported every {} s instead\n",

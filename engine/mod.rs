@@ -211,12 +211,12 @@ impl Engine {
     }
 }
 
-impl probe::Ring for Engine {
-    fn lines(&self) -> &probe::Lines {
-        self.dirt.lines()
+impl probe::Kick for Engine {
+    fn counters(&self) -> &probe::Counters {
+        self.dirt.counters()
     }
 
-    fn ring(&self) {
+    fn kick(&self) {
         self.control.look();
     }
 }

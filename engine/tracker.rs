@@ -3,7 +3,7 @@
 //! What is known of a region's assigned pages, from the conversions that the probes see.
 //!
 //! All of it is one number, so that a conversion changes it with one atomic addition, and the thread
-//! corrects it only if no conversion has come in between. `sys/probe.c` adds; this file reads.
+//! corrects it only if no conversion has come in between. `sys/probe/` adds; this file reads.
 
 /// Bits of the calls in flight, from bit 0 on.
 const PAGE_SHIFT: u32 = 12;

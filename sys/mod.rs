@@ -6,7 +6,7 @@
 //! Each file wraps one concept; a constructor acquires, `Drop` releases. No policy here, and nothing
 //! of the kernel's bindings leaves this room. What differs between kernel series is in
 //! `compat.rs` only. `shim.c`
-//! holds the kernel's macros and inline functions that bindings cannot carry, `probe.c` what runs in
+//! holds the kernel's macros and inline functions that bindings cannot carry, `probe/` what runs in
 //! the kernel's own RMP functions, `trace.c` the tracepoints.
 
 pub(crate) mod batch;

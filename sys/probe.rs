@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Probes on the kernel's RMP functions, and the lines in which they count. The handlers are in
-//! `probe.c`.
+//! Probes on the kernel's RMP functions, and the counters of regions that they write. What runs in
+//! these functions is in `probe/`.
 
 use core::ffi::c_void;
 use kernel::{
@@ -18,17 +18,18 @@ use kernel::{
 };
 
 extern "C" {
-    fn rmpopt_lines_cover(gib: u64, state: u64) -> ffi::c_int;
-    fn rmpopt_line(gib: u64) -> *const Line;
-    fn rmpopt_lines_free();
+    fn rmpopt_counters_cover(gib: u64, state: u64) -> ffi::c_int;
+    fn rmpopt_counters_of(gib: u64) -> *const RegionCounters;
+    fn rmpopt_counters_free();
     fn rmpopt_probe_register(
-        ring: unsafe extern "C" fn(*mut c_void),
+        kick: unsafe extern "C" fn(*mut c_void),
         data: *mut c_void,
     ) -> ffi::c_int;
     fn rmpopt_probe_unregister();
+    fn rmpopt_probe_kind() -> ffi::c_int;
     fn rmpopt_probe_missed() -> ffi::c_ulong;
-    fn rmpopt_bell_rung() -> bool;
-    fn rmpopt_bell_reset();
+    fn rmpopt_kicked() -> bool;
+    fn rmpopt_kick_reset();
     fn rmpopt_now_ms() -> u64;
 }
 
@@ -36,35 +37,46 @@ const RMPOPT_PROBE_DIRECT: ffi::c_int = 1;
 const RMPOPT_PROBE_FPROBE: ffi::c_int = 2;
 
 /// What is known of one region, in a cache line of its own. The meaning of the fields is that of
-/// `engine/dirt/`.
+/// `engine/dirt/`. `struct rmpopt_region_counters` in `probe/probe.h` is the same memory.
 #[repr(C, align(64))]
-pub(crate) struct Line {
+pub(crate) struct RegionCounters {
     /// Changed by every conversion: see `engine/tracker.rs`.
     pub(crate) state: Atomic<u64>,
     /// When the last conversion ended, in milliseconds. Set by conversions.
     pub(crate) last: Atomic<u64>,
     /// 1 while the region is optimised. Cleared by the conversion that loses it.
     pub(crate) optimised: Atomic<u32>,
-    /// The conversions that the thread has dealt with.
-    pub(crate) seen: Atomic<u32>,
+    /// Used by the probes alone.
+    _unsure: Atomic<u32>,
     /// `state` before the attempt that is under way.
     pub(crate) before: Atomic<u64>,
     /// When it was last attempted, in milliseconds.
     pub(crate) attempt: Atomic<u64>,
-    /// What came of that.
+    /// The conversions that the thread has dealt with.
+    pub(crate) seen: Atomic<u32>,
+    /// What came of the last attempt.
     pub(crate) result: Atomic<u32>,
-    /// What the last census found: pages of the firmware's.
-    pub(crate) firmware: Atomic<u32>,
 }
 
-/// Whether a [`Lines`] exists.
+/// Does not compile where the fields are not where `probe/probe.h` says.
+macro_rules! laid_out {
+    ($size:literal: $($field:ident $offset:literal),*) => {
+        const _: () = {
+            assert!(core::mem::size_of::<RegionCounters>() == $size);
+            $(assert!(core::mem::offset_of!(RegionCounters, $field) == $offset);)*
+        };
+    };
+}
+laid_out!(64: state 0, last 8, optimised 16, _unsure 20, before 24, attempt 32, seen 40, result 44);
+
+/// Whether a [`Counters`] exists.
 static TAKEN: Atomic<bool> = Atomic::new(false);
 
-/// All lines. There is one value at a time.
-pub(crate) struct Lines(());
+/// The counters of all regions. There is one value at a time.
+pub(crate) struct Counters(());
 
-impl Lines {
-    /// No lines yet.
+impl Counters {
+    /// No counters yet.
     ///
     /// # Errors
     ///
@@ -76,40 +88,40 @@ impl Lines {
         Ok(Self(()))
     }
 
-    /// Sees to it that there is a line for this region; a new one gets this state. May sleep.
+    /// Makes counters for this region where there are none; new ones get this state. May sleep.
     ///
     /// # Errors
     ///
     /// ENOMEM; EFBIG for a region above 64 TiB.
     pub(crate) fn cover(&self, gib: u32, state: u64) -> Result {
         // SAFETY: May be called with any number.
-        to_result(unsafe { rmpopt_lines_cover(u64::from(gib), state) })
+        to_result(unsafe { rmpopt_counters_cover(u64::from(gib), state) })
     }
 
-    /// The line of a region that was once covered.
-    pub(crate) fn line(&self, gib: u32) -> Option<&Line> {
-        // SAFETY: May be called with any number. Lines stay until `self` is dropped, and all their
-        // fields may be used from anywhere at any time.
-        unsafe { rmpopt_line(u64::from(gib)).as_ref() }
+    /// The counters of a region that was once covered.
+    pub(crate) fn of(&self, gib: u32) -> Option<&RegionCounters> {
+        // SAFETY: May be called with any number. Counters stay until `self` is dropped, and all
+        // their fields may be used from anywhere at any time.
+        unsafe { rmpopt_counters_of(u64::from(gib)).as_ref() }
     }
 }
 
-impl Drop for Lines {
+impl Drop for Counters {
     fn drop(&mut self) {
-        // SAFETY: Nobody has a reference to a line any more. Probes, which have pointers, keep the
+        // SAFETY: Nobody has a reference to counters any more. Probes, which have pointers, keep the
         // owner of `self` alive.
-        unsafe { rmpopt_lines_free() };
+        unsafe { rmpopt_counters_free() };
         TAKEN.store(false, kernel::sync::atomic::Release);
     }
 }
 
 /// Who is told of regions that may have become free.
-pub(crate) trait Ring: Send + Sync + 'static {
-    /// The lines that the probes write, which stay for as long as `self`.
-    fn lines(&self) -> &Lines;
+pub(crate) trait Kick: Send + Sync + 'static {
+    /// The counters that the probes write, which stay for as long as `self`.
+    fn counters(&self) -> &Counters;
 
-    /// A region may have become free. In thread context, may sleep. Once until [`reset_bell`].
-    fn ring(&self);
+    /// A region may have become free. In thread context, may sleep. Once until [`reset_kick`].
+    fn kick(&self);
 }
 
 /// How conversions are seen.
@@ -122,12 +134,11 @@ pub(crate) enum Kind {
 }
 
 /// Probes on rmp_make_private, rmp_make_shared and psmash. Dropping it removes them.
-pub(crate) struct Probes<T: Ring> {
+pub(crate) struct Probes<T: Kick> {
     _target: Arc<T>,
-    kind: Kind,
 }
 
-impl<T: Ring> Probes<T> {
+impl<T: Kick> Probes<T> {
     /// Begins to count. May sleep.
     ///
     /// # Errors
@@ -136,22 +147,13 @@ impl<T: Ring> Probes<T> {
     /// EOPNOTSUPP or ENODEV without the machinery; ENOMEM.
     pub(crate) fn register(target: Arc<T>) -> Result<Self> {
         let data = Arc::as_ptr(&target).cast_mut().cast();
-        let _lines = target.lines();
-        // SAFETY: `target` is kept until the probes are gone, and with it the lines, which it has lent.
-        let kind = match unsafe { rmpopt_probe_register(Self::ring, data) } {
-            RMPOPT_PROBE_DIRECT => Kind::Direct,
-            RMPOPT_PROBE_FPROBE => Kind::Fprobe,
-            err => return Err(Error::from_errno(err)),
-        };
-        Ok(Self {
-            _target: target,
-            kind,
-        })
-    }
-
-    /// How conversions are seen.
-    pub(crate) fn kind(&self) -> Kind {
-        self.kind
+        let _counters = target.counters();
+        // SAFETY: `target` is kept until the probes are gone, and with it the counters, which it has
+        // lent.
+        match unsafe { rmpopt_probe_register(Self::kick, data) } {
+            0.. => Ok(Self { _target: target }),
+            err => Err(Error::from_errno(err)),
+        }
     }
 
     /// Called in thread context, by work that is cancelled before the target goes away.
@@ -159,16 +161,27 @@ impl<T: Ring> Probes<T> {
     /// # Safety
     ///
     /// `data` is a `T`.
-    unsafe extern "C" fn ring(data: *mut c_void) {
+    unsafe extern "C" fn kick(data: *mut c_void) {
         // SAFETY: By the contract above.
-        unsafe { &*data.cast::<T>() }.ring();
+        unsafe { &*data.cast::<T>() }.kick();
     }
 }
 
-impl<T: Ring> Drop for Probes<T> {
+impl<T: Kick> Drop for Probes<T> {
     fn drop(&mut self) {
         // SAFETY: Registered in `register`.
         unsafe { rmpopt_probe_unregister() };
+    }
+}
+
+/// How conversions are seen at this moment. It changes when others attach to the functions. `None`
+/// while they are not seen.
+pub(crate) fn kind() -> Option<Kind> {
+    // SAFETY: Reads a number.
+    match unsafe { rmpopt_probe_kind() } {
+        RMPOPT_PROBE_DIRECT => Some(Kind::Direct),
+        RMPOPT_PROBE_FPROBE => Some(Kind::Fprobe),
+        _ => None,
     }
 }
 
@@ -178,19 +191,19 @@ pub(crate) fn missed() -> u64 {
     u64::try_from(unsafe { rmpopt_probe_missed() }).unwrap_or(u64::MAX)
 }
 
-/// Whether the bell has been rung since it was reset.
-pub(crate) fn rung() -> bool {
+/// Whether there was a kick since the last reset.
+pub(crate) fn kicked() -> bool {
     // SAFETY: Reads a flag.
-    unsafe { rmpopt_bell_rung() }
+    unsafe { rmpopt_kicked() }
 }
 
-/// Lets the bell ring again. The caller looks at all lines afterwards.
-pub(crate) fn reset_bell() {
+/// Lets there be a kick again. The caller looks at all counters afterwards.
+pub(crate) fn reset_kick() {
     // SAFETY: Writes a flag.
-    unsafe { rmpopt_bell_reset() };
+    unsafe { rmpopt_kick_reset() };
 }
 
-/// Milliseconds, from an origin that means nothing: the clock of [`Line::last`], as fine as the kernel's tick.
+/// Milliseconds, from an origin that means nothing: the clock of [`RegionCounters::last`], as fine as the kernel's tick.
 pub(crate) fn now_ms() -> u64 {
     // SAFETY: Reads the tick counter.
     unsafe { rmpopt_now_ms() }

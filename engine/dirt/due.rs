@@ -29,7 +29,7 @@ use crate::{
     sys::probe::{
         self,
         now_ms,
-        Line, //
+        RegionCounters, //
     },
 };
 use kernel::sync::atomic::Relaxed;
@@ -53,7 +53,7 @@ pub(crate) enum Due {
     Now(Task),
     /// Look again in so many milliseconds.
     In(u64),
-    /// When the bell rings or somebody asks.
+    /// When there is a kick or somebody asks.
     Later,
 }
 
@@ -74,9 +74,9 @@ impl Dirt {
             return Due::Now(Task::Check(reason));
         }
         let mut verdict = decide(&self.look(machine, now), now, settings.timing());
-        if verdict == Verdict::Rest && probe::rung() {
-            // What comes from here on rings again.
-            probe::reset_bell();
+        if verdict == Verdict::Rest && probe::kicked() {
+            // What comes from here on kicks again.
+            probe::reset_kick();
             verdict = decide(&self.look(machine, now), now, settings.timing());
         }
         match (verdict, check) {
@@ -126,7 +126,13 @@ impl Dirt {
     }
 
     /// Counts a region of which only the conversions are known; tells whether it may be free.
-    fn count(&self, machine: &Machine, place: usize, line: &Line, census: &impl Census) -> bool {
+    fn count(
+        &self,
+        machine: &Machine,
+        place: usize,
+        line: &RegionCounters,
+        census: &impl Census,
+    ) -> bool {
         let before = state(line);
         let Some(ram) = machine.ram.get(place) else {
             return false;

@@ -2,7 +2,7 @@
 
 //! What came of the last attempt on a region, as its line keeps it.
 
-use crate::sys::probe::Line;
+use crate::sys::probe::RegionCounters;
 use kernel::sync::atomic::Relaxed;
 
 /// What came of the last attempt on a region.
@@ -36,7 +36,7 @@ impl Fate {
             .unwrap_or(0)
     }
 
-    pub(super) fn of(line: &Line) -> Self {
+    pub(super) fn of(line: &RegionCounters) -> Self {
         let code = line.result.load(Relaxed) as usize;
         Self::ALL.get(code).copied().unwrap_or(Self::Never)
     }

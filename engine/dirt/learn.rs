@@ -28,7 +28,7 @@ use crate::{
     sys::{
         probe::{
             now_ms,
-            Line, //
+            RegionCounters, //
         },
         trace, //
     },
@@ -55,7 +55,7 @@ impl Dirt {
                 continue;
             }
             regions = regions.saturating_add(1);
-            if let Some(line) = self.lines.line(ram.region.gib()) {
+            if let Some(line) = self.counters.of(ram.region.gib()) {
                 let state = state(line);
                 line.before.store(state.0, Relaxed);
                 if changed(line, state) {
@@ -110,7 +110,7 @@ impl Dirt {
         );
     }
 
-    fn won(&self, machine: &Machine, place: usize, line: &Line, now: u64) {
+    fn won(&self, machine: &Machine, place: usize, line: &RegionCounters, now: u64) {
         let before = State(line.before.load(Relaxed));
         self.put_right(line, before, Answer::Free);
         // First said, then looked: a conversion that comes later says itself that it is lost.
@@ -129,7 +129,7 @@ impl Dirt {
         }
     }
 
-    fn held(&self, machine: &Machine, place: usize, line: &Line, census: &impl Census) {
+    fn held(&self, machine: &Machine, place: usize, line: &RegionCounters, census: &impl Census) {
         line.optimised.store(0, Relaxed);
         let before = State(line.before.load(Relaxed));
         if !self.probed() || !before.pages().maybe_none() {
@@ -144,7 +144,7 @@ impl Dirt {
     }
 
     /// Puts the count right, unless a conversion has come in between: then the next attempt does.
-    fn put_right(&self, line: &Line, before: State, answer: Answer) {
+    fn put_right(&self, line: &RegionCounters, before: State, answer: Answer) {
         if !self.probed() {
             return;
         }

@@ -2,7 +2,7 @@
 
 //! What the conversions of pages mean for regions: which are lost, which may be won back, and when.
 //!
-//! The probes count in lines (`sys/probe.rs`), the thread reads them here: `due` tells when something
+//! The probes write the counters (`sys/probe.rs`), the thread reads them here: `due` tells when something
 //! is to be done, `learn` what a pass has taught. The processor's answer is the truth; where a count
 //! disagrees it is put right. See `Documentation/dirt.rst`.
 
@@ -34,10 +34,11 @@ use crate::{
     sev::addr::Region,
     sys::{
         probe::{
+            self,
             now_ms,
+            Counters,
             Kind,
-            Line,
-            Lines, //
+            RegionCounters, //
         },
         trace, //
     },
@@ -84,9 +85,7 @@ pub(crate) struct RegionState {
 /// All that is known of changes.
 #[pin_data]
 pub(crate) struct Dirt {
-    lines: Lines,
-    /// 0: conversions are not seen. Otherwise as [`Dirt::set_probed`] says.
-    probed: Atomic<u32>,
+    counters: Counters,
     checked: Atomic<u64>,
     #[pin]
     stats: Mutex<Stats>,
@@ -96,8 +95,7 @@ impl Dirt {
     /// Nothing is known yet.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            lines: Lines::new()?,
-            probed: Atomic::new(0),
+            counters: Counters::new()?,
             checked: Atomic::new(now_ms()),
             stats <- new_mutex!(Stats::default()),
         })
@@ -110,7 +108,7 @@ impl Dirt {
     /// ENOMEM.
     pub(crate) fn cover(&self, machine: &Machine) -> Result {
         for ram in machine.ram.iter() {
-            match self.lines.cover(ram.region.gib(), State::UNKNOWN.0) {
+            match self.counters.cover(ram.region.gib(), State::UNKNOWN.0) {
                 // Too far up to be watched: the full check does it.
                 Err(e) if e == EFBIG => break,
                 result => result?,
@@ -120,26 +118,13 @@ impl Dirt {
     }
 
     /// What the probes write.
-    pub(crate) fn lines(&self) -> &Lines {
-        &self.lines
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
     }
 
-    /// The probes are in place.
-    pub(crate) fn set_probed(&self, kind: Kind) {
-        let code = match kind {
-            Kind::Direct => 1,
-            Kind::Fprobe => 2,
-        };
-        self.probed.store(code, Relaxed);
-    }
-
-    /// How conversions are seen. `None` while they are not.
+    /// How conversions are seen at this moment. `None` while they are not.
     pub(crate) fn kind(&self) -> Option<Kind> {
-        match self.probed.load(Relaxed) {
-            0 => None,
-            1 => Some(Kind::Direct),
-            _ => Some(Kind::Fprobe),
-        }
+        probe::kind()
     }
 
     /// Whether conversions are seen.
@@ -152,18 +137,21 @@ impl Dirt {
         *self.stats.lock()
     }
 
-    fn line(&self, machine: &Machine, place: usize) -> Option<&Line> {
-        self.lines.line(machine.ram.get(place)?.region.gib())
+    fn line(&self, machine: &Machine, place: usize) -> Option<&RegionCounters> {
+        self.counters.of(machine.ram.get(place)?.region.gib())
     }
 
-    fn all<'a>(&'a self, machine: &'a Machine) -> impl Iterator<Item = (usize, &'a Line)> {
+    fn all<'a>(
+        &'a self,
+        machine: &'a Machine,
+    ) -> impl Iterator<Item = (usize, &'a RegionCounters)> {
         let places = machine.ram.iter().enumerate();
-        places.filter_map(|(place, ram)| Some((place, self.lines.line(ram.region.gib())?)))
+        places.filter_map(|(place, ram)| Some((place, self.counters.of(ram.region.gib())?)))
     }
 
     /// A region for those who show it.
     pub(crate) fn region(&self, region: Region) -> Option<RegionState> {
-        let line = self.lines.line(region.gib())?;
+        let line = self.counters.of(region.gib())?;
         let state = state(line);
         let now = now_ms();
         let ago = |then: u64| (then != 0).then(|| now.saturating_sub(then));
@@ -275,20 +263,20 @@ impl Dirt {
     }
 }
 
-fn state(line: &Line) -> State {
+fn state(line: &RegionCounters) -> State {
     State(line.state.load(Acquire))
 }
 
-fn changed(line: &Line, state: State) -> bool {
+fn changed(line: &RegionCounters, state: State) -> bool {
     state.conversions() != line.seen.load(Relaxed)
 }
 
-fn sight(look: &mut Look, line: &Line, now: u64) -> Sight {
+fn sight(look: &mut Look, line: &RegionCounters, now: u64) -> Sight {
     let state = state(line);
     look.add(state, line.seen.load(Relaxed), line.last.load(Relaxed), now)
 }
 
 /// Replaces the state unless it has changed.
-fn apply(line: &Line, before: State, after: Option<State>) -> bool {
+fn apply(line: &RegionCounters, before: State, after: Option<State>) -> bool {
     after.is_some_and(|after| line.state.cmpxchg(before.0, after.0, Full).is_ok())
 }

@@ -15,7 +15,7 @@ use proptest::prelude::*;
 
 /// A number that the probes' header defines.
 fn defined(name: &str) -> u64 {
-    let header = include_str!("../../../sys/probe.h");
+    let header = include_str!("../../../sys/probe/probe.h");
     let line = header
         .lines()
         .find_map(|line| line.strip_prefix("#define ")?.strip_prefix(name))
@@ -54,10 +54,12 @@ fn the_first_state_is_unknown_and_quiet() {
 
 #[test]
 fn the_probes_count_unknown_regions_as_the_state_says() {
-    // The probes ring where the number is not positive: always for a region that is unknown.
+    // The probes kick where the number is not positive: always for a region that is unknown.
     let raw = (State::UNKNOWN.0 >> defined("RMPOPT_PAGE_SHIFT")) as i64;
     let none = 1 << (defined("RMPOPT_PAGES_BITS") - 1);
     assert!(raw + (1 << 18) < none);
+    // Where they cannot tell how a call ends, the region becomes unknown.
+    assert_eq!(raw, none - defined("RMPOPT_UNKNOWN_BELOW") as i64);
 }
 
 #[test]

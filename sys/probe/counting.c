@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The counters of all regions, and the kick of the thread. See counting.h. */
+#include <linux/mutex.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "counting.h"
+
+struct rmpopt_region_counters *rmpopt_chunks[RMPOPT_CHUNKS];
+
+/* Calls for regions without counters. Nobody counts their pages, and nobody is kicked for them. */
+struct rmpopt_region_counters rmpopt_elsewhere = {
+	.state = ATOMIC64_INIT((u64)(RMPOPT_NO_PAGES + RMPOPT_NO_PAGES / 2) << RMPOPT_PAGE_SHIFT),
+};
+
+/* Pending from the first region that may have become free until the thread looks. */
+static struct {
+	u32 pending;
+	void (*func)(void *data);
+	void *data;
+	struct work_struct work;
+} rmpopt_kick_state ____cacheline_aligned;
+
+struct rmpopt_region_counters *rmpopt_counters_of(u64 gib)
+{
+	return rmpopt_counters_find(gib);
+}
+
+/* Makes counters for the region and its neighbours, all in the state given. May sleep. */
+int rmpopt_counters_cover(u64 gib, u64 state)
+{
+	static DEFINE_MUTEX(rmpopt_cover_lock);
+	struct rmpopt_region_counters *chunk;
+	unsigned int i;
+
+	if (gib >= RMPOPT_CHUNKS * RMPOPT_CHUNK_REGIONS)
+		return -EFBIG;
+	guard(mutex)(&rmpopt_cover_lock);
+	if (rmpopt_counters_find(gib))
+		return 0;
+	chunk = kcalloc(RMPOPT_CHUNK_REGIONS, sizeof(*chunk), GFP_KERNEL);
+	if (!chunk)
+		return -ENOMEM;
+	for (i = 0; i < RMPOPT_CHUNK_REGIONS; i++)
+		atomic64_set(&chunk[i].state, state);
+	/*
+	 * Pairs with the address dependency in rmpopt_counters_find(): a conversion
+	 * that finds the chunk finds the states that were just set.
+	 */
+	smp_store_release(&rmpopt_chunks[gib >> RMPOPT_CHUNK_SHIFT], chunk);
+	return 0;
+}
+
+/* No probe is registered any more. */
+void rmpopt_counters_free(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < RMPOPT_CHUNKS; i++) {
+		kfree(rmpopt_chunks[i]);
+		rmpopt_chunks[i] = NULL;
+	}
+}
+
+/* The region changed, and nobody knows how many pages it has. */
+static notrace void rmpopt_forget_pages(struct rmpopt_region_counters *counters)
+{
+	const u64 mask = ((1ULL << RMPOPT_PAGES_BITS) - 1) << RMPOPT_PAGE_SHIFT;
+	const u64 unknown = (u64)(RMPOPT_NO_PAGES - RMPOPT_UNKNOWN_BELOW) << RMPOPT_PAGE_SHIFT;
+	s64 old = atomic64_read(&counters->state);
+
+	WRITE_ONCE(counters->last, rmpopt_jiffies_ms());
+	while (!atomic64_try_cmpxchg(&counters->state, &old,
+				     ((old & ~mask) | unknown) + RMPOPT_CONVERSION))
+		;
+	rmpopt_kick();
+}
+
+/* A call begins whose end nobody will see: its region has to be counted. */
+notrace void rmpopt_count_unsure(u64 pfn)
+{
+	struct rmpopt_region_counters *counters =
+		rmpopt_counters_find(pfn >> RMPOPT_REGION_PFN_SHIFT);
+
+	if (!counters)
+		return;
+	WRITE_ONCE(counters->unsure, 1);
+	rmpopt_forget_pages(counters);
+}
+
+/*
+ * All calls whose end nobody saw have ended: a count that the thread made in
+ * between may be one that they have changed since.
+ */
+void rmpopt_settle_unsure(void)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < RMPOPT_CHUNKS; i++)
+		for (j = 0; rmpopt_chunks[i] && j < RMPOPT_CHUNK_REGIONS; j++)
+			if (xchg(&rmpopt_chunks[i][j].unsure, 0))
+				rmpopt_forget_pages(&rmpopt_chunks[i][j]);
+}
+
+u64 rmpopt_now_ms(void)
+{
+	return rmpopt_jiffies_ms();
+}
+
+/* A region may have become free. */
+notrace void rmpopt_kick(void)
+{
+	if (READ_ONCE(rmpopt_kick_state.pending))
+		return;
+	/* Another CPU was stopped while it held the lock of a workqueue, or of a run queue. */
+	if (panic_in_progress())
+		return;
+	if (!xchg(&rmpopt_kick_state.pending, 1))
+		schedule_work(&rmpopt_kick_state.work);
+}
+
+static void rmpopt_kick_work(struct work_struct *work)
+{
+	rmpopt_kick_state.func(rmpopt_kick_state.data);
+}
+
+/* From here on kick(data) is called in thread context, once until rmpopt_kick_reset(). */
+void rmpopt_kick_begin(void (*kick)(void *data), void *data)
+{
+	rmpopt_kick_state.pending = 0;
+	rmpopt_kick_state.func = kick;
+	rmpopt_kick_state.data = data;
+	INIT_WORK(&rmpopt_kick_state.work, rmpopt_kick_work);
+}
+
+/* No probe is registered any more. Nobody is kicked when this returns. */
+void rmpopt_kick_end(void)
+{
+	cancel_work_sync(&rmpopt_kick_state.work);
+}
+
+bool rmpopt_kicked(void)
+{
+	return READ_ONCE(rmpopt_kick_state.pending);
+}
+
+/* Whoever calls this looks at the counters afterwards: xchg() orders the two. */
+void rmpopt_kick_reset(void)
+{
+	xchg(&rmpopt_kick_state.pending, 0);
+}

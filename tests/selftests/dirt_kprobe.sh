@@ -1,0 +1,16 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# host: smt
+# kprobes on the functions that the module watches work, whoever comes and goes first, and counts stay right.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/share.sh"
+begin 56
+require_rmpopt
+require_test_module snp_guest
+require_test_module rmp_kprobe
+
+share_begin
+share kprobe
+share kretprobe
+share_end
