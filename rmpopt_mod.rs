@@ -27,7 +27,8 @@ use sys::{
     kthread::Kthread,
     memory::MemoryHotplug,
     params,
-    probe::Probes, //
+    probe::Probes,
+    reboot::Reboot, //
 };
 
 module! {
@@ -45,6 +46,7 @@ struct Rmpopt {
     #[pin]
     controls: configfs::Directory,
     status: Files<Engine>,
+    reboot: Reboot<Engine>,
     thread: Option<Kthread<Engine>>,
     cpu_hotplug: CpuHotplug<Engine>,
     memory_hotplug: MemoryHotplug<Engine>,
@@ -64,6 +66,7 @@ impl kernel::InPlaceModule for Rmpopt {
                 memory_hotplug: MemoryHotplug::new(engine.clone())?,
                 probes: load::probes(&engine, probes),
                 thread: load::thread(&engine)?,
+                reboot: Reboot::new(engine.clone())?,
                 controls <- configfs::directory(engine.clone()),
                 // The last one: a file that is open does not keep a module whose loading fails.
                 status: debugfs::files(&engine)?,

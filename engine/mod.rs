@@ -67,7 +67,8 @@ use crate::{
         cpu::Cpu,
         hotplug,
         memory,
-        probe, //
+        probe,
+        reboot, //
     },
 };
 use kernel::{
@@ -218,6 +219,15 @@ impl probe::Kick for Engine {
 
     fn kick(&self) {
         self.control.look();
+    }
+}
+
+impl reboot::Listener for Engine {
+    /// The next kernel, which kexec may start without a reset, finds no core at work, and RMPOPT
+    /// disabled where the processor allows that.
+    fn rebooting(&self) {
+        // The wait may be cut short: then a pass is aborted a moment later.
+        let _ = self.set_enabled(false);
     }
 }
 

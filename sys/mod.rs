@@ -24,5 +24,6 @@ pub(crate) mod msr;
 pub(crate) mod params;
 pub(crate) mod physmem;
 pub(crate) mod probe;
+pub(crate) mod reboot;
 mod shim;
 pub(crate) mod trace;

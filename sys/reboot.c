@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tells Rust that the machine is about to restart. sys/reboot.rs declares the same functions. */
+#include <linux/notifier.h>
+#include <linux/reboot.h>
+
+int rmpopt_reboot_register(void (*rebooting)(void *data), void *data);
+void rmpopt_reboot_unregister(void);
+
+static void (*rmpopt_rebooting)(void *data);
+static void *rmpopt_reboot_data;
+
+static int rmpopt_reboot_notify(struct notifier_block *nb, unsigned long action, void *command)
+{
+	rmpopt_rebooting(rmpopt_reboot_data);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block rmpopt_reboot_notifier = { .notifier_call = rmpopt_reboot_notify };
+
+/* Calls rebooting(data) before devices are shut down, in thread context; it may sleep. */
+int rmpopt_reboot_register(void (*rebooting)(void *data), void *data)
+{
+	rmpopt_rebooting = rebooting;
+	rmpopt_reboot_data = data;
+	return register_reboot_notifier(&rmpopt_reboot_notifier);
+}
+
+/* No call is under way when this returns. */
+void rmpopt_reboot_unregister(void)
+{
+	unregister_reboot_notifier(&rmpopt_reboot_notifier);
+}
