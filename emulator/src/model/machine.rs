@@ -58,6 +58,8 @@ pub struct Machine {
     /// SNP_INITs so far.
     pub(super) inits: u64,
     pub(super) rmp: Rmp,
+    /// Entries that the kernel has cleared, and that memory may still show.
+    pub(super) unmirrored: Vec<u64>,
     pub(super) tables: Vec<Table>,
     /// Regions with a shared scan result, the oldest first.
     pub(super) stored: VecDeque<Region>,
@@ -85,6 +87,7 @@ impl Machine {
             phase: Phase::default(),
             inits: 0,
             rmp: Rmp::default(),
+            unmirrored: Vec::new(),
             tables: (0..cores).map(|_| Table::new(config.window)).collect(),
             stored: VecDeque::new(),
             history: BTreeMap::new(),

@@ -80,6 +80,9 @@ impl Machine {
             SYSCFG => {
                 // Locked once SnpEn is set.
                 if !self.snp_of(vcpu) {
+                    if value & SNP_EN != 0 && !self.snp() {
+                        self.clear_rmp();
+                    }
                     if let Some(place) = self.syscfg.get_mut(index(vcpu)) {
                         *place = value;
                     }

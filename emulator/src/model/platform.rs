@@ -73,8 +73,33 @@ impl Machine {
         self.phase
     }
 
+    /// The kernel clears the RMP before it sets SnpEn on the first CPU. Nobody sees its stores here.
+    pub(super) fn clear_rmp(&mut self) {
+        let again = self.firmware_ranges();
+        let given_back: Vec<Region> = self
+            .held()
+            .filter(|region| !again.iter().any(|(start, _)| Region::of(*start) == *region))
+            .collect();
+        self.unmirrored.extend(self.rmp.entries().map(|(pa, _)| pa));
+        self.rmp.clear();
+        for region in given_back {
+            self.became_empty(region);
+        }
+    }
+
+    /// What SNP_INIT gives to the firmware: the RMP's own memory, and what the options say.
+    fn firmware_ranges(&self) -> Vec<(u64, u64)> {
+        let mut ranges = self.layout.own_ranges();
+        let given = self.config.firmware.iter();
+        ranges.extend(given.map(|gib| (Region(*gib).start() + REGION / 2, HUGE)));
+        ranges
+    }
+
     /// Sets SnpEn on all CPUs, as the kernel does before SNP_INIT.
     pub fn snp_prepare(&mut self) {
+        if !self.snp() {
+            self.clear_rmp();
+        }
         for value in &mut self.syscfg {
             *value |= SNP_EN | VMPL_EN;
         }
@@ -102,16 +127,14 @@ impl Machine {
         self.counters().platform.inits += 1;
         self.clear_tables();
         self.forget();
-        let old: Vec<u64> = self.rmp.entries().map(|(pa, _)| pa).collect();
+        let mut old = std::mem::take(&mut self.unmirrored);
+        old.extend(self.rmp.entries().map(|(pa, _)| pa));
         let held: Vec<Region> = self.held().collect();
         self.rmp.clear();
         for pa in old {
             self.mirror(memory, pa)?;
         }
-        let mut firmware: Vec<(u64, u64)> = self.layout.own_ranges();
-        let given = self.config.firmware.iter();
-        firmware.extend(given.map(|gib| (Region(*gib).start() + REGION / 2, HUGE)));
-        for (start, length) in firmware {
+        for (start, length) in self.firmware_ranges() {
             let first = start / HUGE * HUGE;
             for pa in (first..start + length).step_by(index(HUGE)) {
                 if self.layout.covers(Region::of(pa)) {

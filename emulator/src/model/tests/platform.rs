@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::model::addr::{Region, HUGE};
+use crate::model::entry::Owner;
 use crate::model::Phase;
 
 /// A Zen 6 without SNP.
@@ -142,4 +143,36 @@ fn an_rmpopt_that_meets_a_whole_snp_init_has_read_the_old_rmp() {
     m.snp_on(&ram).unwrap();
     wrmsr(&mut m, 0, RMPOPT_BASE, 1);
     assert_eq!(m.rmpopt_end(flight), Ok(false));
+}
+
+#[test]
+fn the_rmp_is_clear_from_snpen_to_snp_init() {
+    let ram = Ram::default();
+    let mut m = off(&ram);
+    let own = 0x7000_0000;
+    for by_msr in [false, true] {
+        m.snp_on(&ram).unwrap();
+        assert_eq!(m.entry(own).owner(), Owner::Firmware);
+        assert_eq!(update(&mut m, &ram, FREE, guest(1, Size::Huge, HUGE)), 0);
+        m.snp_off();
+        assert!(m.held().count() >= 2);
+        m.counters().regions.became_empty = 0;
+        if by_msr {
+            wrmsr(&mut m, 0, SYSCFG, 0b11 << 24);
+        }
+        m.snp_prepare();
+        assert_eq!(m.held().count(), 0);
+        // The RMP's own region is not: SNP_INIT takes it again.
+        assert_eq!(m.counters().regions.became_empty, 1);
+        m.snp_init_begin().unwrap();
+        m.snp_init_end(&ram).unwrap();
+        assert_eq!(m.entry(own).owner(), Owner::Firmware);
+        // A later SNP_INIT finds the RMP as it was.
+        m.snp_off_legacy();
+        m.snp_prepare();
+        assert_eq!(m.entry(own).owner(), Owner::Firmware);
+        m.snp_off();
+        let place = m.layout().entry_address(FREE).unwrap();
+        assert_eq!(ram.word(place), 0);
+    }
 }
