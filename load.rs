@@ -105,16 +105,13 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
     }
 }
 
-/// Starts the thread, where there is anything to do for it.
+/// Starts the thread. Where the module only observes it keeps up with CPUs and memory, for the files.
 ///
 /// # Errors
 ///
 /// ENOMEM; EINTR where the loading process is being killed.
-pub(crate) fn thread(engine: &Arc<Engine>) -> Result<Option<Kthread<Engine>>> {
-    match engine.role {
-        Role::Observe(_) => Ok(None),
-        Role::Optimise => Kthread::spawn(c"rmpopt", engine.clone()).map(Some),
-    }
+pub(crate) fn thread(engine: &Arc<Engine>) -> Result<Kthread<Engine>> {
+    Kthread::spawn(c"rmpopt", engine.clone())
 }
 
 /// One line more where something is wrong with the RMP's layout. It keeps nothing from working. May

@@ -47,7 +47,7 @@ struct Rmpopt {
     controls: configfs::Directory,
     status: Files<Engine>,
     reboot: Reboot<Engine>,
-    thread: Option<Kthread<Engine>>,
+    thread: Kthread<Engine>,
     cpu_hotplug: CpuHotplug<Engine>,
     memory_hotplug: MemoryHotplug<Engine>,
     probes: Option<Probes<Engine>>,

@@ -85,6 +85,28 @@ impl Orders {
         }
     }
 
+    /// Adds what is still to be done from earlier orders. An attempt that was ordered before RMPOPT was
+    /// switched off is void.
+    pub(crate) fn with(mut self, earlier: Self) -> Self {
+        self.survey |= earlier.survey;
+        if self.enabled {
+            self.switched_on |= earlier.switched_on;
+            self.want(earlier.attempt, earlier.reason);
+            self.losses = self.losses.saturating_add(earlier.losses);
+        }
+        self
+    }
+
+    /// To look at CPUs and memory again, and to attempt what comes out of that.
+    pub(crate) fn survey_again() -> Self {
+        Self {
+            survey: true,
+            attempt: Attempt::Fill,
+            reason: Reason::Host,
+            ..Self::default()
+        }
+    }
+
     /// Whether a pass follows, as far as that can be told.
     fn brings_pass(&self) -> bool {
         self.attempt != Attempt::None || self.losses != 0

@@ -256,7 +256,7 @@ impl hotplug::Listener for Engine {
     fn offline(&self, cpu: Cpu) {
         if matches!(self.role, Role::Optimise) {
             hands::leave(&self.machine(), cpu);
-            self.control.host_changed();
         }
+        self.control.host_changed();
     }
 }

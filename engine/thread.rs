@@ -51,32 +51,26 @@ const REST_MAX: i64 = 1000;
 /// How often the host is looked at anew to switch RMPOPT off, while CPUs come and go.
 const SWITCH_OFFS: u32 = 8;
 
+/// How long the thread waits after it got no memory, in milliseconds.
+const RETRY: Msecs = 1000;
+
 /// What the thread remembers from one order to the next.
 struct Memory {
     runner: Runner,
     /// SNP was on when last looked at.
     snp: bool,
+    /// What could not be carried out for lack of memory: tried again with the next orders, and soon.
+    owed: Orders,
 }
 
 impl Body for Engine {
     fn run(&self) {
-        let runner = match Runner::new(self.machine()) {
-            Ok(runner) => runner,
-            Err(e) => {
-                pr_err!(
-                    "no memory to work with ({}), nothing is optimised\n",
-                    e.to_errno()
-                );
-                return self.refuse_all();
-            }
+        let Some(mut memory) = self.begin() else {
+            return;
         };
-        let mut memory = Memory {
-            runner,
-            snp: self.found.syscfg.snp_enabled(),
-        };
-        settle_down(&self.machine());
         let mut before = None;
-        let mut patience = None;
+        // What was ordered while there was no memory is carried out at once.
+        let mut patience = Some(0);
         loop {
             let orders = self.control.next(before, patience);
             if orders.stop {
@@ -112,8 +106,10 @@ fn settle_down(machine: &Machine) {
 
 impl Engine {
     fn carry_out(&self, memory: &mut Memory, orders: Orders) {
-        if orders.survey {
-            self.survey(memory);
+        let earlier = core::mem::take(&mut memory.owed);
+        let orders = orders.with(earlier);
+        if orders.survey && !self.survey(memory, earlier.survey) {
+            memory.owed = Orders::survey_again();
         }
         if !orders.enabled {
             self.switch_off(memory);
@@ -150,7 +146,7 @@ impl Engine {
             if memory.runner.switch_off(self) {
                 return;
             }
-            self.survey(memory);
+            self.survey(memory, false);
         }
         pr_warn!("CPUs come and go too fast: RMPOPT is still enabled on some\n");
     }
@@ -177,6 +173,11 @@ impl Engine {
 
     /// Does what is due without anybody asking for it. Returns how long the thread may sleep.
     fn tend(&self, memory: &mut Memory) -> Option<Msecs> {
+        let retry = memory.owed.survey.then_some(RETRY);
+        sooner(retry, self.do_what_is_due(memory))
+    }
+
+    fn do_what_is_due(&self, memory: &mut Memory) -> Option<Msecs> {
         if !self.control.enabled() {
             return None;
         }
@@ -228,8 +229,9 @@ impl Engine {
         snp && !before
     }
 
-    /// Looks at RAM and cores again. Where memory is short the old view stays.
-    fn survey(&self, memory: &mut Memory) {
+    /// Looks at RAM and cores again. False where memory is short: then the old view stays, and it is said
+    /// unless this is done `again` for that reason.
+    fn survey(&self, memory: &mut Memory, again: bool) -> bool {
         let new = Machine::survey(Some(&self.machine()), self.span, self.settings.policy())
             .and_then(|machine| Ok(Arc::new(machine, GFP_KERNEL)?))
             .and_then(|machine| {
@@ -241,23 +243,58 @@ impl Engine {
                 settle_down(&machine);
                 self.set_machine(machine);
                 memory.runner = runner;
+                true
             }
-            Err(e) => pr_warn!(
-                "CPUs or memory changed, but there is no memory to note it ({})\n",
-                e.to_errno()
-            ),
+            Err(e) => {
+                if !again {
+                    pr_warn!(
+                        "CPUs or memory changed, but there is no memory to note it ({}): trying again every {} ms\n",
+                        e.to_errno(),
+                        RETRY
+                    );
+                }
+                false
+            }
         }
     }
 
-    /// Answers orders without carrying them out, so that nobody waits for ever.
-    fn refuse_all(&self) {
+    /// Gets what the thread works with, and waits until there is memory for that. Orders are answered
+    /// meanwhile, so that nobody waits for ever, and carried out later. `None` where the module is unloaded
+    /// before.
+    fn begin(&self) -> Option<Memory> {
+        let mut owed = Orders::default();
         let mut before = None;
+        let mut said = false;
         loop {
-            let orders = self.control.next(before, None);
-            if orders.stop {
-                return;
+            match Runner::new(self.machine()) {
+                Ok(runner) => {
+                    return Some(Memory {
+                        runner,
+                        snp: self.found.syscfg.snp_enabled(),
+                        owed,
+                    })
+                }
+                Err(e) if !core::mem::replace(&mut said, true) => pr_warn!(
+                    "no memory to work with ({}): trying again every {} ms\n",
+                    e.to_errno(),
+                    RETRY
+                ),
+                Err(_) => (),
             }
+            let orders = self.control.next(before, Some(RETRY));
+            if orders.stop {
+                return None;
+            }
+            owed = orders.with(owed);
             before = Some(orders);
         }
+    }
+}
+
+/// The shorter one of two times to sleep; `None` is for ever.
+fn sooner(one: Option<Msecs>, other: Option<Msecs>) -> Option<Msecs> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -4,9 +4,32 @@
 # Without RMPOPT the module loads and observes; it runs no instruction that the
 # processor does not have and touches no register.
 . "$(dirname "$0")/tap.sh"
-begin 18
+begin 22
 require_model zen5 zen4
 require_test_module snp_guest
+
+block_bytes=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
+
+# state REGION online|offline: all memory blocks of a region.
+state()
+{
+	block=$(($1 * 0x40000000 / block_bytes))
+	while [ $((block * block_bytes)) -lt $((($1 + 1) * 0x40000000)) ]; do
+		file=/sys/devices/system/memory/memory$block/state
+		[ ! -e "$file" ] || echo "$2" >"$file" || return 1
+		block=$((block + 1))
+	done
+}
+
+listed()
+{
+	[ -n "$(table | awk -v region="$1" '$1 == region')" ]
+}
+
+unlisted()
+{
+	! listed "$1"
+}
 
 unload
 log_mark
@@ -33,6 +56,15 @@ insmod "$MODULES/snp_guest.ko"
 is "a guest gets pages" "$(try write $GUEST/cmd "assign 4 2m 1 5")" ok
 is "and gives them back" "$(try write $GUEST/cmd "release all")" ok
 rmmod snp_guest
+
+# Memory goes and comes. These hosts keep the last GiB for what can be moved.
+if [ -n "$EMULATOR" ]; then
+	last=$(ram_regions | tail -n 1)
+	ok "GiB $last goes offline" state "$last" offline
+	within 60 "it has no line any more" unlisted "$last"
+	ok "GiB $last comes back" state "$last" online
+	within 60 "it has a line again" listed "$last"
+fi
 
 is "no RMPOPT was executed" \
 	"$(($(emu get rmpopt.verify) + $(emu get rmpopt.report) + $(emu get rmpopt.ud)))" 0
