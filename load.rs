@@ -15,6 +15,7 @@ use crate::{
             Role, //
         },
         msr::RmpoptBase,
+        platform,
         probe,
         rmp::Description,
         rmpopt, //
@@ -29,7 +30,8 @@ use crate::{
             OnCpu, //
         },
         kthread::Kthread,
-        probe::Probes, //
+        probe::Probes,
+        snp::Watch, //
     },
 };
 use kernel::{
@@ -103,6 +105,29 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
             None
         }
     }
+}
+
+/// Begins to watch for initialisations of SNP, where RMPOPT must keep away from them. May sleep.
+pub(crate) fn snp_watch(engine: &Arc<Engine>) -> Option<Watch<Engine>> {
+    if !engine.found.features.rmpopt {
+        return None;
+    }
+    let watch = match Watch::register(engine.clone()) {
+        Ok(watch) => {
+            engine.set_snp_watched();
+            Some(watch)
+        }
+        Err(e) => {
+            pr_warn!(
+                "the beginning of SNP's initialisation is not seen ({}): one that follows a shutdown is noticed when it is over\n",
+                e.to_errno()
+            );
+            None
+        }
+    };
+    // Where the firmware has a driver the thread does that: it may have to wait.
+    platform::look_at_once(&engine.found);
+    watch
 }
 
 /// Starts the thread. Where the module only observes it keeps up with CPUs and memory, for the files.

@@ -28,7 +28,8 @@ use sys::{
     memory::MemoryHotplug,
     params,
     probe::Probes,
-    reboot::Reboot, //
+    reboot::Reboot,
+    snp::Watch, //
 };
 
 module! {
@@ -51,6 +52,7 @@ struct Rmpopt {
     cpu_hotplug: CpuHotplug<Engine>,
     memory_hotplug: MemoryHotplug<Engine>,
     probes: Option<Probes<Engine>>,
+    snp_watch: Option<Watch<Engine>>,
     engine: Arc<Engine>,
 }
 
@@ -65,6 +67,7 @@ impl kernel::InPlaceModule for Rmpopt {
                 cpu_hotplug: CpuHotplug::new(engine.clone())?,
                 memory_hotplug: MemoryHotplug::new(engine.clone())?,
                 probes: load::probes(&engine, probes),
+                snp_watch: load::snp_watch(&engine),
                 thread: load::thread(&engine)?,
                 reboot: Reboot::new(engine.clone())?,
                 controls <- configfs::directory(engine.clone()),

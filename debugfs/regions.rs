@@ -23,12 +23,14 @@ use kernel::prelude::*;
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     let machine = engine.machine();
     let mut survey = Survey::new(engine).ok();
+    let ready = engine.snp_ready();
     let head = "gib state counted guest firmware converted_ms attempted_ms result";
     writeln!(out, "{head}").map_err(|_| ENOMEM)?;
     for (place, ram) in machine.ram.iter().enumerate() {
-        let Some(known) = engine.dirt.region(ram.region) else {
+        let Some(mut known) = engine.dirt.region(ram.region) else {
             continue;
         };
+        known.optimised &= ready;
         // An optimised region has no assigned pages: there is nothing to count.
         let owners = match &mut survey {
             _ if known.optimised => Some((0, 0)),
@@ -39,7 +41,11 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
             }
         };
         let gib = ram.region.gib();
-        let state = state(&machine, place, &known);
+        let state = match state(&machine, place, &known) {
+            // SNP_INIT clears the cores' tables.
+            "optimised" if !ready => "open",
+            state => state,
+        };
         line(out, gib, state, &known, owners).map_err(|_| ENOMEM)?;
     }
     Ok(())

@@ -74,6 +74,8 @@ impl State {
             Self::TakenOut(Fault::InvalidOpcode) => 0x100 | 6,
             Self::TakenOut(Fault::GeneralProtection) => 0x100 | 13,
             Self::TakenOut(Fault::Other(vector)) => 0x200 | u32::from(vector),
+            // Never a reason to take a core out.
+            Self::TakenOut(Fault::Initialising) => 0,
         }
     }
 

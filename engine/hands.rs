@@ -151,6 +151,10 @@ impl<'a> CoreHands<'a> {
 
     /// Whether a fault is the end of SNP, which concerns all cores, or this core's own.
     fn judge(&self, fault: Fault) -> Stop {
+        if fault == Fault::Initialising {
+            // The thread knows, and sees to it that all is attempted again.
+            return Stop::Lost;
+        }
         let still_on = OnCpu::exactly(self.cpu, |on| {
             let snp = probe::syscfg(on).is_ok_and(|syscfg| syscfg.snp_enabled());
             let base = rmpopt::base(on).is_ok_and(|base| base.enabled());
@@ -302,7 +306,11 @@ pub(crate) fn switch_off(machine: &Machine, cpu: Cpu) {
     if entry.core.state() == State::Off {
         return;
     }
-    let cleared = OnCpu::exactly(cpu, |on| rmpopt::set_base(on, RmpoptBase::OFF));
+    let cleared = OnCpu::exactly(cpu, |on| match rmpopt::base(on) {
+        // Cleared by somebody else: no write, which may come too early, before the end of SNP_INIT.
+        Ok(base) if !base.enabled() => Ok(()),
+        _ => rmpopt::set_base(on, RmpoptBase::OFF),
+    });
     if let Some(Ok(())) = cleared {
         entry.core.set_off();
     }

@@ -68,13 +68,18 @@ use crate::{
         hotplug,
         memory,
         probe,
-        reboot, //
+        reboot,
+        snp, //
     },
 };
 use kernel::{
     new_mutex,
     prelude::*,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     }, //
@@ -101,6 +106,8 @@ pub(crate) struct Engine {
     pub(crate) progress: Progress,
     /// The page that somebody looks up in the RMP.
     pub(crate) wanted: Wanted,
+    /// The beginnings of initialisations of SNP are seen.
+    snp_watched: Atomic<bool>,
     /// The workqueue on which cores do their part.
     pub(crate) workqueue: Workqueue,
     #[pin]
@@ -127,6 +134,7 @@ impl Engine {
                 dirt <- Dirt::new(),
                 progress: Progress::new(),
                 wanted: Wanted::new(),
+                snp_watched: Atomic::new(false),
                 workqueue: Workqueue::new()?,
                 machine <- new_mutex!(machine),
             }),
@@ -134,6 +142,21 @@ impl Engine {
         )?;
         engine.dirt.cover(&engine.machine())?;
         Ok(engine)
+    }
+
+    /// The beginnings of initialisations of SNP are seen from now on.
+    pub(crate) fn set_snp_watched(&self) {
+        self.snp_watched.store(true, Relaxed);
+    }
+
+    fn snp_watched(&self) -> bool {
+        self.snp_watched.load(Relaxed)
+    }
+
+    /// Whether RMPOPT may be executed: SNP is on, or off and not being initialised. False too where nobody
+    /// keeps the gate, as nothing is optimised there.
+    pub(crate) fn snp_ready(&self) -> bool {
+        snp::is_open()
     }
 
     /// RAM and cores as last looked at.
@@ -238,6 +261,12 @@ impl Census for Engine {
 
     fn held(&self, region: Region) -> Option<bool> {
         self.census(region, Depth::First).map(|pages| pages != 0)
+    }
+}
+
+impl snp::Listener for Engine {
+    fn initialising(&self) {
+        self.control.look();
     }
 }
 

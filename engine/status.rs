@@ -109,11 +109,10 @@ impl Snapshot {
                     row.set(place);
                 }
                 Some(Ok(false)) => (),
+                // SNP is being initialised: nothing of that is worth anything any more.
+                Some(Err(Fault::Initialising)) => return row.wipe(),
                 // Switched off or gone meanwhile: the next reading tells.
-                None
-                | Some(Err(Fault::InvalidOpcode | Fault::GeneralProtection | Fault::Other(_))) => {
-                    return
-                }
+                None | Some(Err(_)) => return,
             }
         }
     }

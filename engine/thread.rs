@@ -21,14 +21,15 @@ use super::{
     Engine,
 };
 use crate::{
-    sev::probe,
+    sev::platform::{
+        self,
+        Snp, //
+    },
     sys::{
         compat,
-        cpu::{
-            self,
-            OnCpu, //
-        },
-        kthread::Body, //
+        cpu,
+        kthread::Body,
+        snp, //
     },
 };
 use kernel::{
@@ -42,7 +43,7 @@ use kernel::{
     },
 };
 
-/// How often SYSCFG is read while SNP is off, in milliseconds.
+/// How often it is looked whether SNP is on while it is not, in milliseconds.
 const SNP_POLL: Msecs = 1000;
 
 /// The longest time between two passes, in milliseconds.
@@ -57,8 +58,10 @@ const RETRY: Msecs = 1000;
 /// What the thread remembers from one order to the next.
 struct Memory {
     runner: Runner,
-    /// SNP was on when last looked at.
-    snp: bool,
+    /// How far SNP was when last looked at. `None` before the first look.
+    snp: Option<Snp>,
+    /// Initialisations of SNP that had begun before that look.
+    begun: u32,
     /// What could not be carried out for lack of memory: tried again with the next orders, and soon.
     owed: Orders,
 }
@@ -80,6 +83,7 @@ impl Body for Engine {
             patience = self.tend(&mut memory);
             before = Some(orders);
         }
+        self.look_for_snp(&mut memory);
         self.switch_off(&mut memory);
     }
 
@@ -111,12 +115,12 @@ impl Engine {
         if orders.survey && !self.survey(memory, earlier.survey) {
             memory.owed = Orders::survey_again();
         }
+        let came_on = self.look_for_snp(memory);
         if !orders.enabled {
             self.switch_off(memory);
             return;
         }
-        let came_on = self.look_for_snp(memory);
-        if !memory.snp {
+        if memory.snp != Some(Snp::On) {
             return;
         }
         let anew = came_on || orders.losses != 0 && memory.runner.all_lost(self, orders.losses);
@@ -140,13 +144,30 @@ impl Engine {
     }
 
     /// Switches RMPOPT off on all cores, also where CPUs come and go meanwhile.
+    ///
+    /// While SNP is being initialised, or after that has failed, nobody may. The end of SNP_INIT does it,
+    /// and the thread looks after it then.
     fn switch_off(&self, memory: &mut Memory) {
         self.dirt.nothing_optimised(&self.machine());
+        if memory.snp == Some(Snp::Initialising) {
+            memory.runner.all_lost(self, 0);
+            return;
+        }
         for _ in 0..SWITCH_OFFS {
             if memory.runner.switch_off(self) {
                 return;
             }
-            self.survey(memory, false);
+            if snp::is_open() {
+                self.survey(memory, false);
+                continue;
+            }
+            // An initialisation has begun.
+            let now = platform::look(&self.found, memory.snp, self.snp_watched());
+            memory.snp = Some(now);
+            if now == Snp::Initialising {
+                memory.runner.all_lost(self, 0);
+                return;
+            }
         }
         pr_warn!("CPUs come and go too fast: RMPOPT is still enabled on some\n");
     }
@@ -179,9 +200,10 @@ impl Engine {
 
     fn do_what_is_due(&self, memory: &mut Memory) -> Option<Msecs> {
         if !self.control.enabled() {
-            return None;
+            // Until then nobody sees what the kernel has optimised, and nothing can be switched off.
+            return (memory.snp == Some(Snp::Initialising)).then_some(SNP_POLL);
         }
-        if !memory.snp {
+        if memory.snp != Some(Snp::On) {
             return Some(SNP_POLL);
         }
         let machine = self.machine();
@@ -213,20 +235,47 @@ impl Engine {
         }
     }
 
-    /// Looks whether SNP is on; tells whether it has just come on.
+    /// Looks whether SNP is on, and waits for an initialisation that is under way. Tells whether all of memory has
+    /// to be attempted: SNP has come on, or was initialised again.
     fn look_for_snp(&self, memory: &mut Memory) -> bool {
-        let snp = OnCpu::any(probe::syscfg).is_ok_and(|syscfg| syscfg.snp_enabled());
-        let before = core::mem::replace(&mut memory.snp, snp);
-        match (before, snp) {
-            (false, true) => pr_info!("SNP has come on, all of memory is attempted\n"),
-            (true, false) => {
-                pr_info!("SNP has gone off, waiting until it is on again\n");
-                // That may have left RMPOPT_BASE as it was.
-                self.switch_off(memory);
-            }
-            _ => (),
+        if !self.found.features.rmpopt {
+            return false;
         }
-        snp && !before
+        let begun = snp::begun();
+        let before = memory.snp;
+        let now = platform::look(&self.found, before, self.snp_watched());
+        let again = core::mem::replace(&mut memory.begun, begun) != begun;
+        memory.snp = Some(now);
+        let news = match (before, now) {
+            (Some(Snp::On), Snp::On) if again => {
+                Some("SNP was initialised again, all of memory is attempted")
+            }
+            (Some(Snp::Off | Snp::Initialising), Snp::On) => {
+                Some("SNP has come on, all of memory is attempted")
+            }
+            (Some(Snp::On), Snp::Off) => Some("SNP has gone off, waiting until it is on again"),
+            (Some(Snp::On) | None, Snp::Initialising) => {
+                Some("SNP_INIT is not over, waiting until it is")
+            }
+            _ => None,
+        };
+        if let Some(news) = news.filter(|_| self.control.enabled()) {
+            pr_info!("{news}\n");
+        }
+        if now == Snp::Off && before != Some(Snp::Off) {
+            // A shutdown may have left RMPOPT_BASE as it was.
+            self.switch_off(memory);
+        }
+        let anew =
+            now == Snp::On && (again || matches!(before, Some(Snp::Off | Snp::Initialising)));
+        if anew || now == Snp::Initialising {
+            // What was cleared on the way.
+            memory.runner.all_lost(self, 0);
+        }
+        if anew {
+            self.dirt.forget(&self.machine());
+        }
+        anew
     }
 
     /// Looks at RAM and cores again. False where memory is short: then the old view stays, and it is said
@@ -270,7 +319,8 @@ impl Engine {
                 Ok(runner) => {
                     return Some(Memory {
                         runner,
-                        snp: self.found.syscfg.snp_enabled(),
+                        snp: None,
+                        begun: snp::begun(),
                         owed,
                     })
                 }

@@ -3,6 +3,7 @@
 //! Reads the RMP of this machine: its layout, and its entries in whichever way the processor offers.
 
 use super::{
+    addr::PhysAddr,
     assess::Found,
     entry::{
         Entry,
@@ -31,7 +32,8 @@ use crate::sys::{
         Fault, //
         __rmpread,
     },
-    physmem::Mapping, //
+    physmem::Mapping,
+    snp, //
 };
 use kernel::prelude::*;
 
@@ -106,10 +108,12 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// ENODEV while SNP is off, and where there is no way to read entries; ENOMEM.
+    /// ENODEV while SNP is off or being initialised, and where there is no way to read entries; ENOMEM.
     pub(crate) fn new(found: &Found) -> Result<Self> {
         let source = Source::of(found);
         let snp = OnCpu::any(probe::syscfg).is_ok_and(|syscfg| syscfg.snp_enabled());
+        // Where nothing is optimised nobody keeps the gate.
+        let snp = snp && (snp::is_open() || !found.features.rmpopt);
         let words = match source {
             Source::Raw(_) => BLOCK_PAGES as usize * ENTRY_WORDS,
             Source::Rmpread => 0,
@@ -205,7 +209,8 @@ impl Reader {
         let mut words = core::mem::take(&mut self.words);
         let result = self.copy(block, &mut words);
         if let Ok(copied) = result {
-            let lows = words.iter().take(copied).step_by(ENTRY_WORDS).skip(1);
+            let entries = words.get(..copied).unwrap_or(&[]).chunks_exact(ENTRY_WORDS);
+            let lows = entries.skip(1).filter_map(|words| words.first());
             // Almost all are zero.
             for low in lows.filter(|low| **low != 0) {
                 each(&Entry::from_raw(*low));
@@ -249,7 +254,7 @@ impl Reader {
             Ok((RMPREAD_INPUT, _)) => Ok(None),
             Ok(_) => Err(EIO),
             Err(Fault::InvalidOpcode) => Err(ENODEV),
-            Err(Fault::GeneralProtection | Fault::Other(_)) => Err(EIO),
+            Err(Fault::GeneralProtection | Fault::Other(_) | Fault::Initialising) => Err(EIO),
         }
     }
 
@@ -271,6 +276,28 @@ impl Reader {
             Some(entry) => Ok(Some((head, entry))),
             None => Ok(own.map(|entry| (page, entry))),
         }
+    }
+}
+
+/// Whether the RMP's first page belongs to the firmware, as it does from SNP_INIT on. True where that cannot be
+/// read: without RMPREAD, and where the RMP does not cover itself. May sleep.
+pub(crate) fn guards_itself(found: &Found) -> bool {
+    let Some(first) = PhysAddr::new(found.rmp.base_addr()) else {
+        return true;
+    };
+    if !found.features.rmpread {
+        return true;
+    }
+    let mut reader = Reader {
+        source: Source::Rmpread,
+        window: None,
+        words: KVec::new(),
+        rmpreads: 0,
+    };
+    match reader.lookup(Page::containing(first)) {
+        Ok(Some((_, entry))) => entry.assigned,
+        Ok(None) => true,
+        Err(_) => false,
     }
 }
 

@@ -4,6 +4,8 @@
 //!
 //! All functions take an [`OnCpu`], the proof that the caller stays on one CPU meanwhile. They may
 //! be called in any context in which that can be had.
+//!
+//! Between SnpEn and the end of SNP_INIT nothing is executed and nothing written: see `sys/snp.c`.
 
 use super::{
     addr::Region,
@@ -18,7 +20,8 @@ use crate::sys::{
         Fault, //
         __rmpopt,
     },
-    msr, //
+    msr,
+    snp, //
 };
 
 // What is written there is what is read here.
@@ -36,9 +39,9 @@ const REPORT: u64 = 1;
 ///
 /// # Errors
 ///
-/// [`Fault::InvalidOpcode`] where RMPOPT_EN is 0 on this core.
+/// [`Fault::InvalidOpcode`] where RMPOPT_EN is 0 on this core; [`Fault::Initialising`].
 pub(crate) fn optimise(on: &OnCpu, region: Region) -> Result<bool, Fault> {
-    __rmpopt(on, region.base().as_u64(), VERIFY)
+    unless_initialising(on, || __rmpopt(on, region.base().as_u64(), VERIFY))
 }
 
 /// Tells whether a region is optimised on this core, and changes nothing.
@@ -47,7 +50,7 @@ pub(crate) fn optimise(on: &OnCpu, region: Region) -> Result<bool, Fault> {
 ///
 /// As [`optimise`].
 pub(crate) fn query(on: &OnCpu, region: Region) -> Result<bool, Fault> {
-    __rmpopt(on, region.base().as_u64(), REPORT)
+    unless_initialising(on, || __rmpopt(on, region.base().as_u64(), REPORT))
 }
 
 /// Reads this core's RMPOPT_BASE.
@@ -63,7 +66,15 @@ pub(crate) fn base(on: &OnCpu) -> Result<RmpoptBase, Fault> {
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where it would enable RMPOPT while SNP or the segmented RMP is off.
+/// [`Fault::GeneralProtection`] where it would enable RMPOPT while SNP or the segmented RMP is off;
+/// [`Fault::Initialising`].
 pub(crate) fn set_base(on: &OnCpu, base: RmpoptBase) -> Result<(), Fault> {
-    msr::write_rmpopt_base(on, base.0)
+    unless_initialising(on, || msr::write_rmpopt_base(on, base.0))
+}
+
+fn unless_initialising<R>(
+    on: &OnCpu,
+    access: impl FnOnce() -> Result<R, Fault>,
+) -> Result<R, Fault> {
+    snp::through_gate(on, access).unwrap_or(Err(Fault::Initialising))
 }

@@ -29,7 +29,7 @@ macro_rules! fixup {
 }
 pub(super) use fixup;
 
-/// The exception that an instruction raised instead of doing its work.
+/// Why an instruction did not do its work: the exception that it raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// #UD, vector 6: the instruction is absent, or switched off on this core.
@@ -38,6 +38,8 @@ pub(crate) enum Fault {
     GeneralProtection,
     /// Any other vector.
     Other(u8),
+    /// None: SNP is being initialised, and the instruction was left out.
+    Initialising,
 }
 
 impl Fault {
@@ -56,6 +58,7 @@ impl Fault {
             Self::InvalidOpcode => "#UD",
             Self::GeneralProtection => "#GP",
             Self::Other(_) => "an unexpected exception",
+            Self::Initialising => "SNP is being initialised",
         }
     }
 }

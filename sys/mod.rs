@@ -7,7 +7,7 @@
 //! of the kernel's bindings leaves this room. What differs between kernel series is in
 //! `compat.rs` only. `shim.c`
 //! holds the kernel's macros and inline functions that bindings cannot carry, `probe/` what runs in
-//! the kernel's own RMP functions, `trace.c` the tracepoints.
+//! the kernel's own RMP functions, `snp.c` sees SNP being initialised, `trace.c` has the tracepoints.
 
 pub(crate) mod batch;
 pub(crate) mod compat;
@@ -26,4 +26,5 @@ pub(crate) mod physmem;
 pub(crate) mod probe;
 pub(crate) mod reboot;
 mod shim;
+pub(crate) mod snp;
 pub(crate) mod trace;

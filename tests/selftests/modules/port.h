@@ -46,7 +46,7 @@ static __printf(1, 2) bool port(const char *fmt, ...)
 }
 
 /* One number by its dotted path, or -1. */
-static long port_number(const char *key)
+static __maybe_unused long port_number(const char *key)
 {
 	long value;
 

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Initialisations of SNP, and the gate that is closed while one may be under way. Why that is so and
+//! cannot be wrong is in `snp.c`.
+
+use super::cpu::OnCpu;
+use core::{
+    ffi::c_void,
+    marker::PhantomData, //
+};
+use kernel::{
+    error::to_result,
+    ffi,
+    prelude::*,
+    sync::Arc, //
+};
+
+extern "C" {
+    fn rmpopt_snp_watch(begins: unsafe extern "C" fn(*mut c_void), data: *mut c_void)
+        -> ffi::c_int;
+    fn rmpopt_snp_unwatch();
+    fn rmpopt_snp_begun() -> u32;
+    fn rmpopt_snp_open() -> bool;
+    fn rmpopt_snp_set_open(begun: u32);
+    fn rmpopt_snp_close();
+    fn rmpopt_snp_ccp_there() -> bool;
+    fn rmpopt_snp_wait(unseen: bool) -> bool;
+    fn rmpopt_irq_save() -> ffi::c_ulong;
+    fn rmpopt_irq_restore(flags: ffi::c_ulong);
+}
+
+/// Who is told that an initialisation of SNP begins.
+pub(crate) trait Listener: Send + Sync + 'static {
+    /// One has begun, or several. In task context, may sleep.
+    fn initialising(&self);
+}
+
+/// A probe at the beginning of each initialisation. Dropping it removes the probe. There is one value
+/// at a time.
+pub(crate) struct Watch<T: Listener> {
+    _target: Arc<T>,
+    _not_made_elsewhere: PhantomData<()>,
+}
+
+impl<T: Listener> Watch<T> {
+    /// Begins to watch. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// EINVAL where the kernel has no function to watch; EBUSY where the sysctl `kernel.ftrace_enabled`
+    /// is 0; ENODEV where ftrace has stopped working; ENOMEM.
+    pub(crate) fn register(target: Arc<T>) -> Result<Self> {
+        let data = Arc::as_ptr(&target).cast_mut().cast();
+        // SAFETY: `target` is kept until nobody is called any more. The module has one value at a time, as
+        // its root makes one.
+        to_result(unsafe { rmpopt_snp_watch(Self::begins, data) })?;
+        Ok(Self {
+            _target: target,
+            _not_made_elsewhere: PhantomData,
+        })
+    }
+
+    /// Called in task context, by work that is cancelled before the target goes away.
+    ///
+    /// # Safety
+    ///
+    /// `data` is a `T`.
+    unsafe extern "C" fn begins(data: *mut c_void) {
+        // SAFETY: By the contract above.
+        unsafe { &*data.cast::<T>() }.initialising();
+    }
+}
+
+impl<T: Listener> Drop for Watch<T> {
+    fn drop(&mut self) {
+        // SAFETY: Registered in `register`.
+        unsafe { rmpopt_snp_unwatch() };
+    }
+}
+
+/// Initialisations that have begun, as far as was seen. Starts at 1: one may have begun before.
+pub(crate) fn begun() -> u32 {
+    // SAFETY: Reads a counter.
+    unsafe { rmpopt_snp_begun() }
+}
+
+/// Whether the gate is open: no initialisation is under way, and it was looked whether SNP is on.
+pub(crate) fn is_open() -> bool {
+    // SAFETY: Reads two counters.
+    unsafe { rmpopt_snp_open() }
+}
+
+/// Opens the gate, unless an initialisation has begun since [`begun`] returned this number.
+pub(crate) fn open(begun: u32) {
+    // SAFETY: Writes a counter.
+    unsafe { rmpopt_snp_set_open(begun) };
+}
+
+/// Closes the gate until [`open`] is called.
+pub(crate) fn close() {
+    // SAFETY: Writes a counter.
+    unsafe { rmpopt_snp_close() };
+}
+
+/// Whether there is a driver that may initialise SNP. May sleep.
+pub(crate) fn driver_there() -> bool {
+    // SAFETY: In task context, by the function's contract.
+    unsafe { rmpopt_snp_ccp_there() }
+}
+
+/// Waits until each initialisation that [`begun`] has counted so far is over, with `unseen` also those that
+/// it has not counted; that may take seconds. False where it cannot be told now: the driver is just
+/// being loaded. In task context, without locks; one caller at a time.
+pub(crate) fn wait(unseen: bool) -> bool {
+    // SAFETY: In task context and once at a time, by the function's contract.
+    unsafe { rmpopt_snp_wait(unseen) }
+}
+
+/// Runs `access` if the gate is open, and has it done before an initialisation that begins meanwhile gets
+/// to SNP_INIT. `None` where the gate is closed. `access` is one or a few instructions: interrupts are off.
+pub(crate) fn through_gate<R>(_on: &OnCpu, access: impl FnOnce() -> R) -> Option<R> {
+    // SAFETY: Paired with the restoring below; nothing in between returns, unwinds or sleeps.
+    let flags = unsafe { rmpopt_irq_save() };
+    let result = is_open().then(access);
+    // SAFETY: Paired with the saving above, on the same CPU.
+    unsafe { rmpopt_irq_restore(flags) };
+    result
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Plays the kernel's ccp driver where the host has no firmware processor: under
+ * its name, as snp_prepare() is exported to nobody else. It holds its mutex for
+ * commands while it initialises SNP, as that driver does, and takes it in
+ * sev_platform_status(). The emulator's test port plays the firmware.
+ *
+ * debugfs ccp_play/cmd takes one command per write, and returns when it is done:
+ *
+ *   init MS          initialise SNP; SNP_INIT takes so many milliseconds
+ *   refuse MS        SNP_INIT is refused after so many milliseconds: EIO
+ *   shutdown legacy  SnpEn stays
+ *   shutdown full
+ *
+ * The module parameter init_ms has an initialisation made while the module is still
+ * being loaded, when nobody can take its symbols.
+ */
+#include <linux/debugfs.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/psp-sev.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include <asm/sev.h>
+#include <asm/smp.h>
+
+#include "port.h"
+
+static DEFINE_MUTEX(commands);
+static struct dentry *dir;
+
+static int init_ms = -1;
+module_param(init_ms, int, 0);
+MODULE_PARM_DESC(init_ms, "Milliseconds of an SNP_INIT while loading");
+
+/* Named and declared as the driver's. */
+int sev_platform_status(struct sev_user_data_status *status, int *error)
+{
+	guard(mutex)(&commands);
+	memset(status, 0, sizeof(*status));
+	*error = 0;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(sev_platform_status);
+
+static int initialise(unsigned int ms, bool refused)
+{
+	int err;
+
+	guard(mutex)(&commands);
+	err = snp_prepare();
+	if (err)
+		return err;
+	wbinvd_on_all_cpus();
+	if (refused) {
+		msleep(ms);
+		return -EIO;
+	}
+	if (!port("snp init-begin"))
+		return -EBUSY;
+	msleep(ms);
+	if (!port("snp init-end"))
+		return -EIO;
+	pr_info("SNP_INIT is over\n");
+	wbinvd_on_all_cpus();
+	/* What the driver does before it lets others have the mutex. */
+	msleep(10);
+	return 0;
+}
+
+static int shut_down(const char *how)
+{
+	guard(mutex)(&commands);
+	if (!port("snp shutdown %s", how))
+		return -EIO;
+	snp_shutdown();
+	return 0;
+}
+
+static int carry_out(char *text)
+{
+	unsigned int ms;
+
+	if (sscanf(text, "init %u", &ms) == 1)
+		return initialise(ms, false);
+	if (sscanf(text, "refuse %u", &ms) == 1)
+		return initialise(ms, true);
+	if (!strcmp(text, "shutdown legacy") || !strcmp(text, "shutdown full"))
+		return shut_down(text + strlen("shutdown "));
+	return -EINVAL;
+}
+
+static ssize_t cmd_write(struct file *file, const char __user *from, size_t count,
+			 loff_t *offset)
+{
+	char *text __free(kfree) = memdup_user_nul(from, min_t(size_t, count, 64));
+	int err;
+
+	if (IS_ERR(text))
+		return PTR_ERR(no_free_ptr(text));
+	err = carry_out(strim(text));
+	return err ?: count;
+}
+
+static const struct file_operations cmd_fops = {
+	.owner = THIS_MODULE,
+	.write = cmd_write,
+};
+
+static int __init play_init(void)
+{
+	int err = init_ms < 0 ? 0 : initialise(init_ms, false);
+
+	if (err)
+		return err;
+	dir = debugfs_create_dir("ccp_play", NULL);
+	debugfs_create_file("cmd", 0200, dir, NULL, &cmd_fops);
+	return 0;
+}
+module_init(play_init);
+
+static void __exit play_exit(void)
+{
+	debugfs_remove(dir);
+}
+module_exit(play_exit);
+
+MODULE_DESCRIPTION("Plays the ccp driver for the selftests of rmpopt");
+MODULE_LICENSE("GPL");
