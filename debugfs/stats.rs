@@ -56,6 +56,7 @@ fn write(engine: &Engine, stats: &Stats, out: &mut Text) -> fmt::Result {
     writeln!(out, "corrections: {}", stats.corrections)?;
     writeln!(out, "unseen_losses: {}", stats.unseen)?;
     writeln!(out, "censuses: {}", stats.censuses)?;
+    writeln!(out, "looks: {}", stats.looks)?;
     let mut from = 0;
     for (below, count) in stats.delays.buckets() {
         match below {

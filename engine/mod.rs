@@ -9,7 +9,7 @@
 //! knows RAM and cores, [`mod@core`] is one of these and its table, [`hands`] a core's part of a pass,
 //! [`runner`] carries a pass out and [`progress`] tells how far it is, [`dirt`] knows what has changed,
 //! [`control`] takes requests, [`settings`] are what can be adjusted, [`thread`] is the kthread that
-//! decides, [`status`] asks the hardware for what the files show, [`occupancy`] and [`lookup`] what the
+//! decides, [`loss`] its look whether everything was lost, [`status`] asks the hardware for what the files show, [`occupancy`] and [`lookup`] what the
 //! RMP holds, [`footprint`] adds up the memory.
 
 pub(crate) mod bitmap;
@@ -22,6 +22,7 @@ pub(crate) mod extent;
 pub(crate) mod footprint;
 pub(crate) mod hands;
 pub(crate) mod lookup;
+pub(crate) mod loss;
 pub(crate) mod machine;
 pub(crate) mod occupancy;
 pub(crate) mod pass;

@@ -151,6 +151,8 @@ pub(crate) struct Stats {
     pub(crate) unseen: u64,
     /// Regions counted page by page.
     pub(crate) censuses: u64,
+    /// Regions asked for in looks whether everything was lost.
+    pub(crate) looks: u64,
     /// Checks, with or without probes.
     pub(crate) checks: u64,
 }

@@ -11,6 +11,10 @@ use super::{
         Due,
         Task, //
     },
+    loss::{
+        self,
+        Loss, //
+    },
     machine::Machine,
     plan::{
         self,
@@ -46,6 +50,9 @@ use kernel::{
 /// How often it is looked whether SNP is on while it is not, in milliseconds.
 const SNP_POLL: Msecs = 1000;
 
+/// How often the thread's own core looks whether everything was lost, in milliseconds.
+const LOSS_LOOK: Msecs = 1000;
+
 /// The longest time between two passes, in milliseconds.
 const REST_MAX: i64 = 1000;
 
@@ -62,6 +69,9 @@ struct Memory {
     snp: Option<Snp>,
     /// Initialisations of SNP that had begun before that look.
     begun: u32,
+    /// When it was last looked whether everything was lost, and at which region.
+    looked: Instant<Monotonic>,
+    asked: usize,
     /// What could not be carried out for lack of memory: tried again with the next orders, and soon.
     owed: Orders,
 }
@@ -207,15 +217,16 @@ impl Engine {
             return Some(SNP_POLL);
         }
         let machine = self.machine();
-        match self.dirt.due(&machine, &self.settings) {
+        let due = match self.dirt.due(&machine, &self.settings) {
             Due::Now(task) => {
                 self.control.set_busy();
                 self.perform(memory, &machine, task);
-                Some(0)
+                return Some(0);
             }
             Due::In(ms) => Some(Msecs::try_from(ms).unwrap_or(Msecs::MAX)),
             Due::Later => None,
-        }
+        };
+        sooner(due, self.look_for_loss(memory, &machine))
     }
 
     fn perform(&self, memory: &mut Memory, machine: &Machine, task: Task) {
@@ -225,14 +236,43 @@ impl Engine {
                     self.pass(memory, Attempt::Changed, Reason::GivenBack);
                 }
             }
-            Task::Check(reason) => {
-                memory.runner.check(self);
-                self.dirt.take_unproven(machine, machine.board().lost, self);
-                if !machine.changed().empty() {
-                    self.pass(memory, Attempt::Changed, reason);
-                }
+            Task::Check(reason) => self.check(memory, machine, true, reason),
+        }
+    }
+
+    /// Asks all cores for what they should have, and attempts what one of them has lost; `all`: and what is
+    /// not known to be free.
+    fn check(&self, memory: &mut Memory, machine: &Machine, all: bool, reason: Reason) {
+        memory.runner.check(self);
+        let lost = machine.board().lost;
+        self.dirt.take_checked(machine, lost, all, self);
+        if !machine.changed().empty() {
+            self.pass(memory, Attempt::Changed, reason);
+        }
+    }
+
+    /// Looks now and then whether everything was lost, also where nothing else begins by itself. Returns when to
+    /// look again.
+    fn look_for_loss(&self, memory: &mut Memory, machine: &Machine) -> Option<Msecs> {
+        if machine.board().free.empty() {
+            return None;
+        }
+        let since = compat::millis_ceil(memory.looked.elapsed());
+        let left = LOSS_LOOK.saturating_sub(Msecs::try_from(since).unwrap_or(Msecs::MAX));
+        if left != 0 {
+            return Some(left);
+        }
+        memory.looked = Instant::now();
+        match loss::look(self, machine, &mut memory.asked) {
+            Loss::None => (),
+            // The thread finds out at once whether it is this core alone.
+            Loss::Base => self.control.core_lost(),
+            Loss::Region => {
+                self.control.set_busy();
+                self.check(memory, machine, false, Reason::Check);
             }
         }
+        Some(LOSS_LOOK)
     }
 
     /// Looks whether SNP is on, and waits for an initialisation that is under way. Tells whether all of memory has
@@ -321,6 +361,8 @@ impl Engine {
                         runner,
                         snp: None,
                         begun: snp::begun(),
+                        looked: Instant::now(),
+                        asked: 0,
                         owed,
                     })
                 }

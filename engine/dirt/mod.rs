@@ -172,14 +172,31 @@ impl Dirt {
             .fold(0, u64::saturating_add)
     }
 
-    /// Marks everything that is not known to be free, or was found lost, as changed.
+    /// The conversions of a region that counts as optimised, while none is under way and none has come that was
+    /// not dealt with. As long as this stays the same no page of it was assigned where that is seen.
+    pub(crate) fn undisturbed(&self, region: Region) -> Option<u32> {
+        let line = self.lines.line(region.gib())?;
+        let state = state(line);
+        let calm = !state.in_flight() && !changed(line, state);
+        (calm && line.optimised.load(Relaxed) != 0).then_some(state.conversions())
+    }
+
+    /// A region is asked for in a look whether everything was lost.
+    pub(crate) fn looked(&self) {
+        let mut stats = self.stats.lock();
+        stats.looks = stats.looks.saturating_add(1);
+    }
+
+    /// A check has ended. Marks what it found `lost` as changed; `all`: everything else that is not known to be
+    /// free, too.
     ///
     /// Where conversions are not seen that would be a scan of each region with guests at each
     /// interval: there the entries are read first, up to the first that is assigned.
-    pub(crate) fn take_unproven(
+    pub(crate) fn take_checked(
         &self,
         machine: &Machine,
         lost: Bits<'_, Atomic<u64>>,
+        all: bool,
         census: &impl Census,
     ) {
         self.checked.store(now_ms(), Relaxed);
@@ -199,7 +216,7 @@ impl Dirt {
                 if let Some(line) = self.line(machine, place) {
                     line.optimised.store(0, Relaxed);
                 }
-            } else if board.free.test(place) {
+            } else if !all || board.free.test(place) {
                 continue;
             }
             if held(ram.region) {

@@ -57,15 +57,22 @@ umount /tmp/debug
 # In small pieces it is the same.
 is "rmpopt-table in pieces of 7 bytes" "$(dd if=$DEBUG/rmpopt-table bs=7 2>/dev/null)" "$(cat $DEBUG/rmpopt-table)"
 
-# Reading costs one report for each region and core, and no verify.
+# Reading costs one report for each region and core, and no verify. Now and then the
+# module asks for a region by itself.
+looks()
+{
+	echo $(($(sed -n 's/^looks: //p' $DEBUG/stats) - looked))
+}
+
+looked=$(sed -n 's/^looks: //p' $DEBUG/stats)
 emu reset >/dev/null
 cat $DEBUG/rmpopt-table >/dev/null
 is "reading rmpopt-table verifies nothing" "$(emu get rmpopt.verify)" 0
 at_most "reading rmpopt-table asks each core once per region" \
-	"$(emu get rmpopt.report)" $(($(ram_regions | wc -l) * $(cores)))
+	"$(emu get rmpopt.report)" $(($(ram_regions | wc -l) * $(cores) + $(looks)))
 emu reset >/dev/null
 cat "$first" >/dev/null
-at_most "reading cpu/N asks one core" "$(emu get rmpopt.report)" "$(ram_regions | wc -l)"
+at_most "reading cpu/N asks one core" "$(emu get rmpopt.report)" $(($(ram_regions | wc -l) + $(looks)))
 
 at_least "memory: on this host" "$(sed -n 's/^this_host: //p' $DEBUG/memory)" 100
 at_most "memory: on 12 TiB with 1,024 CPUs" "$(sed -n 's/^12_tib_1024_cpus: //p' $DEBUG/memory)" 1048576

@@ -4,7 +4,7 @@
 # The full check heals what no probe has seen; without probes all regions are reported at an interval.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 35
+begin 36
 require_emulator
 require_rmpopt
 require_test_module snp_guest
@@ -28,16 +28,20 @@ regions=$(ram_regions | wc -l)
 echo 0 >$CONFIG/full_check_s
 emu reset >/dev/null
 checks=$(stat checks)
+looks=$(stat looks)
 sleep 2
 is "0: no check" "$(stat checks)" "$checks"
-is "nothing is asked" "$(emu get rmpopt.report)" 0
+at_most "nothing is asked but one core, for a look now and then" "$(emu get rmpopt.report)" \
+	$(($(stat looks) - looks))
 echo 1 >$CONFIG/full_check_s
 within 60 "1: two checks" checked 2
 echo 0 >$CONFIG/full_check_s
 poll 60 idle
 checks=$(($(stat checks) - checks))
-is "reports: each optimised region on each core" "$(emu get rmpopt.report)" \
+at_least "reports: each optimised region on each core" "$(emu get rmpopt.report)" \
 	$((checks * (regions - held) * $(cores)))
+at_most "and no more than that, but for the looks" "$(emu get rmpopt.report)" \
+	$((checks * (regions - held) * $(cores) + $(stat looks) - looks))
 is "scans: the others only" "$(emu get rmpopt.scans)" $((checks * held))
 is "nothing had to be put right" "$(stat corrections)" 0
 
