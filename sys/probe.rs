@@ -56,6 +56,9 @@ pub(crate) struct RegionCounters {
     pub(crate) seen: Atomic<u32>,
     /// What came of the last attempt.
     pub(crate) result: Atomic<u32>,
+    /// 1 from the attempt on that a conversion has led to, until that brings a result: then its delay
+    /// counts.
+    pub(crate) awaited: Atomic<u32>,
 }
 
 /// Does not compile where the fields are not where `probe/probe.h` says.
@@ -67,7 +70,8 @@ macro_rules! laid_out {
         };
     };
 }
-laid_out!(64: state 0, last 8, optimised 16, _unsure 20, before 24, attempt 32, seen 40, result 44);
+laid_out!(64: state 0, last 8, optimised 16, _unsure 20, before 24, attempt 32, seen 40, result 44,
+    awaited 48);
 
 /// Whether a [`Counters`] exists.
 static TAKEN: Atomic<bool> = Atomic::new(false);

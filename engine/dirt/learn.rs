@@ -58,6 +58,12 @@ impl Dirt {
             if let Some(line) = self.counters.of(ram.region.gib()) {
                 let state = state(line);
                 line.before.store(state.0, Relaxed);
+                if reason == Reason::Start {
+                    // Since SNP or RMPOPT was off: nobody has been waiting.
+                    line.awaited.store(0, Relaxed);
+                } else if changed(line, state) {
+                    line.awaited.store(1, Relaxed);
+                }
                 if changed(line, state) {
                     line.optimised.store(0, Relaxed);
                 }
@@ -93,8 +99,9 @@ impl Dirt {
             };
             *sum = sum.saturating_add(1);
             line.result.store(fate.code(), Relaxed);
+            let awaited = line.awaited.xchg(0, Relaxed) != 0;
             match fate {
-                Fate::Optimised => self.won(machine, place, line, now),
+                Fate::Optimised => self.won(machine, place, line, awaited.then_some(now)),
                 Fate::Held => self.held(machine, place, line, census),
                 _ => line.optimised.store(0, Relaxed),
             }
@@ -110,7 +117,8 @@ impl Dirt {
         );
     }
 
-    fn won(&self, machine: &Machine, place: usize, line: &RegionCounters, now: u64) {
+    /// `now` is given where the region was attempted because of a conversion.
+    fn won(&self, machine: &Machine, place: usize, line: &RegionCounters, now: Option<u64>) {
         let before = State(line.before.load(Relaxed));
         self.put_right(line, before, Answer::Free);
         // First said, then looked: a conversion that comes later says itself that it is lost.
@@ -119,9 +127,8 @@ impl Dirt {
             line.optimised.store(0, Relaxed);
             return;
         }
-        let last = line.last.load(Relaxed);
-        if known == 0 && last != 0 {
-            let delay = now.saturating_sub(last);
+        if let Some(now) = now.filter(|_| known == 0) {
+            let delay = now.saturating_sub(line.last.load(Relaxed));
             self.stats.lock().delays.add(delay);
             if let Some(ram) = machine.ram.get(place) {
                 trace::region_optimised(ram.region.gib(), delay);

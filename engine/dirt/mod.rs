@@ -175,7 +175,7 @@ impl Dirt {
     /// The conversions of a region that counts as optimised, while none is under way and none has come that was
     /// not dealt with. As long as this stays the same no page of it was assigned where that is seen.
     pub(crate) fn undisturbed(&self, region: Region) -> Option<u32> {
-        let line = self.lines.line(region.gib())?;
+        let line = self.counters.of(region.gib())?;
         let state = state(line);
         let calm = !state.in_flight() && !changed(line, state);
         (calm && line.optimised.load(Relaxed) != 0).then_some(state.conversions())

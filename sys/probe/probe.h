@@ -41,6 +41,7 @@ struct rmpopt_region_counters {
 	u64 attempt;
 	u32 seen;
 	u32 result;
+	u32 awaited;
 } ____cacheline_aligned;
 
 #define RMPOPT_FIELD(field, offset) \
@@ -53,6 +54,7 @@ RMPOPT_FIELD(before, 24);
 RMPOPT_FIELD(attempt, 32);
 RMPOPT_FIELD(seen, 40);
 RMPOPT_FIELD(result, 44);
+RMPOPT_FIELD(awaited, 48);
 static_assert(sizeof(struct rmpopt_region_counters) == 64);
 
 int rmpopt_counters_cover(u64 gib, u64 state);
