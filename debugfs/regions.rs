@@ -4,7 +4,6 @@
 
 use crate::{
     engine::{
-        census::Depth,
         dirt::RegionState,
         machine::Machine,
         occupancy::Survey,
@@ -36,7 +35,8 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
             _ if known.optimised => Some((0, 0)),
             None => None,
             Some(survey) => {
-                let (tally, _) = survey.region(ram.region, Depth::All)?;
+                let (tally, _) = engine.census(survey, ram.region)?;
+                known = engine.dirt.region(ram.region).unwrap_or(known);
                 Some((tally.guest, tally.firmware))
             }
         };

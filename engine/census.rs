@@ -152,6 +152,34 @@ pub(crate) fn count<E: Entries>(
     Ok(tally)
 }
 
+/// Whether any page of a region is assigned. Page by page is only read where an entry does not tell of the
+/// others in its block.
+///
+/// # Errors
+///
+/// The first error of `entries`.
+pub(crate) fn any<E: Entries>(entries: &mut E, region: Region) -> Result<bool, E::Error> {
+    for block in Block::all_of(region) {
+        entries.breathe()?;
+        let Some(head) = entries.head(block)? else {
+            continue;
+        };
+        let found = match head.others {
+            _ if head.assigned => true,
+            Some(others) => others,
+            None => {
+                let mut tally = Tally::default();
+                entries.rest(block, |entry| tally.add(entry, 1))?;
+                !tally.is_free()
+            }
+        };
+        if found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn count_block<E: Entries>(
     entries: &mut E,
     block: Block,

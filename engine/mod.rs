@@ -41,7 +41,11 @@ pub(crate) mod trigger;
 pub(crate) mod window;
 
 use self::{
-    census::Depth,
+    census::{
+        Depth,
+        Held,
+        Tally, //
+    },
     control::Control,
     dirt::{
         Census,
@@ -50,6 +54,7 @@ use self::{
     extent::Extent,
     lookup::Wanted,
     machine::Machine,
+    occupancy::Survey,
     progress::Progress,
     settings::Settings, //
 };
@@ -225,14 +230,19 @@ impl Engine {
 }
 
 impl Engine {
-    /// Assigned pages of a region. `None` where they cannot be counted, or nobody waits for it.
-    fn census(&self, region: Region, depth: Depth) -> Option<u32> {
-        if self.control.aborting() {
-            return None;
+    /// Counts the assigned pages of a region for somebody who asks, and remembers what came out. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// As [`occupancy::census`].
+    pub(crate) fn census(&self, survey: &mut Survey, region: Region) -> Result<(Tally, Held)> {
+        let before = self.dirt.region(region).map(|known| known.state);
+        let (tally, held) = survey.region(region, Depth::All)?;
+        if let Some(before) = before {
+            let pages = tally.guest.saturating_add(tally.firmware);
+            self.dirt.counted(region, before, pages);
         }
-        let mut reader = Reader::new(&self.found).ok()?;
-        let tally = occupancy::census(&mut reader, region, depth).ok()?;
-        Some(tally.guest.saturating_add(tally.firmware))
+        Ok((tally, held))
     }
 }
 
@@ -256,12 +266,12 @@ impl reboot::Listener for Engine {
 }
 
 impl Census for Engine {
-    fn count(&self, region: Region) -> Option<u32> {
-        self.census(region, Depth::All)
-    }
-
     fn held(&self, region: Region) -> Option<bool> {
-        self.census(region, Depth::First).map(|pages| pages != 0)
+        if self.control.aborting() {
+            return None;
+        }
+        let mut reader = Reader::new(&self.found).ok()?;
+        occupancy::any(&mut reader, region).ok()
     }
 }
 

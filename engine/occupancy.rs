@@ -69,6 +69,17 @@ pub(crate) fn census(reader: &mut Reader, region: Region, depth: Depth) -> Resul
     census::count(reader, region, depth)
 }
 
+/// Whether a region holds an assigned page. As [`census`], but it takes 512 RMPREAD at the most.
+///
+/// # Errors
+///
+/// As [`census`].
+pub(crate) fn any(reader: &mut Reader, region: Region) -> Result<bool> {
+    let pages = u64::from(REGION_BLOCKS).saturating_mul(u64::from(BLOCK_PAGES));
+    reader.prepare(Page::containing(region.base()), pages)?;
+    census::any(reader, region)
+}
+
 /// Counts region after region and says what holds each, for the status files.
 pub(crate) struct Survey {
     reader: Reader,

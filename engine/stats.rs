@@ -149,7 +149,7 @@ pub(crate) struct Stats {
     pub(crate) corrections: u64,
     /// Regions that a check found lost although no probe had told.
     pub(crate) unseen: u64,
-    /// Regions counted page by page.
+    /// Regions counted page by page, for those who read status.
     pub(crate) censuses: u64,
     /// Regions asked for in looks whether everything was lost.
     pub(crate) looks: u64,

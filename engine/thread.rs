@@ -196,7 +196,7 @@ impl Engine {
         }
         self.dirt.begin(&machine, attempt, reason);
         let outcome = memory.runner.pass(self, attempt);
-        self.dirt.end(&machine, reason, outcome, self);
+        self.dirt.end(&machine, reason, outcome);
         // However many requests come, at least half of the time belongs to others.
         let rest = compat::millis_ceil(begin.elapsed()).clamp(1, REST_MAX);
         self.control.rest(Delta::from_millis(rest));

@@ -29,16 +29,6 @@ pub(crate) enum Pages {
     Known(i64),
 }
 
-impl Pages {
-    /// Whether an attempt may succeed.
-    pub(crate) fn maybe_none(self) -> bool {
-        match self {
-            Self::Unknown => true,
-            Self::Known(pages) => pages <= 0,
-        }
-    }
-}
-
 /// The state of a region: assigned pages, calls in flight, conversions so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State(pub u64);

@@ -4,7 +4,6 @@
 
 use crate::{
     engine::{
-        census::Depth,
         occupancy::Survey,
         Engine, //
     },
@@ -18,7 +17,7 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     let mut survey = Survey::new(engine)?;
     writeln!(out, "# GiB node  guest firmware held-by").map_err(|_| ENOMEM)?;
     for ram in engine.machine().ram.iter() {
-        let (tally, held) = survey.region(ram.region, Depth::All)?;
+        let (tally, held) = engine.census(&mut survey, ram.region)?;
         writeln!(
             out,
             "{:5} {:4} {:6} {:8} {held}",

@@ -57,17 +57,16 @@ use kernel::{
     },
 };
 
-/// Counts assigned pages of a region, where that can be done.
+/// Looks into a region's RMP entries, where that can be done.
 pub(crate) trait Census {
-    /// Assigned 4 KiB pages. `None` where they cannot be counted. May sleep.
-    fn count(&self, region: Region) -> Option<u32>;
-
     /// Whether any page is assigned. `None` where that cannot be told. May sleep.
     fn held(&self, region: Region) -> Option<bool>;
 }
 
 /// A region as the probes and the last attempt left it.
 pub(crate) struct RegionState {
+    /// All that was counted, for [`Dirt::counted`].
+    pub(crate) state: State,
     /// Assigned pages, as counted.
     pub(crate) pages: Pages,
     /// It changed since it was last dealt with.
@@ -156,6 +155,7 @@ impl Dirt {
         let now = now_ms();
         let ago = |then: u64| (then != 0).then(|| now.saturating_sub(then));
         Some(RegionState {
+            state,
             pages: state.pages(),
             changed: changed(line, state),
             optimised: line.optimised.load(Relaxed) != 0,

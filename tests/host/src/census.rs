@@ -2,6 +2,7 @@
 
 use crate::{
     engine::census::{
+        any,
         count,
         Depth,
         Entries,
@@ -154,6 +155,26 @@ fn the_first_is_enough_where_only_that_is_asked() {
 }
 
 #[test]
+fn whether_any_is_assigned_takes_no_count() {
+    let mut table = Table::new(true);
+    assert_eq!(any(&mut table, region()), Ok(false));
+    assert_eq!(table.reads, 512);
+    // Blocks of which every page has an entry of its own: not one of these is read.
+    for page in 7 * 512 + 1..9 * 512 {
+        table.set(page, Size::Page, 5);
+    }
+    table.reads = 0;
+    assert_eq!(any(&mut table, region()), Ok(true));
+    assert_eq!(table.reads, 8);
+    // Where an entry does not tell of the others they have to be read.
+    let mut table = Table::new(false);
+    table.set(9, Size::Page, 0);
+    assert_eq!(any(&mut table, region()), Ok(true));
+    table.patience = 0;
+    assert_eq!(any(&mut table, region()), Err("asked to end"));
+}
+
+#[test]
 fn what_holds_a_region_is_named() {
     let tally = |guest, firmware| Tally { guest, firmware };
     let held = |tally, own| Held::by(tally, own).to_string();
@@ -208,5 +229,6 @@ proptest! {
         prop_assert_eq!(got, want);
         let first = count(&mut table, region(), Depth::First).unwrap();
         prop_assert_eq!(first.is_free(), want.is_free());
+        prop_assert_eq!(any(&mut table, region()), Ok(!want.is_free()));
     }
 }
