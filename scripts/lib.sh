@@ -3,12 +3,12 @@
 # Sourced by the scripts: where things are, how to speak, how to become root
 # of a private mount namespace.
 
-# The suite that the root is made of.
-SUITE=trixie
+# The Debian suite that the root is made of, and the kernel's image is from.
+SUITE=${SUITE:-trixie}
+KERNEL=${KERNEL:-amd64}
 
 TREE=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
 CACHE=${RMPOPT_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/rmpopt}
-KERNEL=${KERNEL:-amd64}
 
 die() {
 	echo "${0##*/}: $*" >&2
@@ -17,12 +17,11 @@ die() {
 
 # What is made of the same recipe is the same: the key names it.
 key() {
-	cat -- "$@" | sha256sum | cut -c1-12
+	cat -- "$@" | grep -v '^[[:space:]]*#' | sha256sum | cut -c1-12
 }
 
 paths() {
-	ROOT_KEY=$(key "$TREE/scripts/packages" "$TREE/scripts/root" \
-		"$TREE/scripts/inside/install")
+	ROOT_KEY=$SUITE-$(key "$TREE/scripts/bootstrap")
 	KERNEL_KEY=$(key "$TREE/scripts/inside/kernel" \
 		"$TREE/scripts/inside/check-symbols")
 	ROOT=$CACHE/root-$ROOT_KEY
@@ -32,24 +31,24 @@ paths() {
 # Runs a command as root of its own mount and process namespace: nothing that
 # it mounts is seen outside, and all its processes end with it.
 namespace() {
-	if [ "$(id -u)" = 0 ]; then
-		unshare --mount --propagation private --pid --fork --kill-child \
-			-- "$@"
-	else
-		unshare --user --map-root-user --map-auto \
-			--mount --propagation private --pid --fork --kill-child \
-			-- "$@"
-	fi
+	set -- -- "$@"
+	[ "$(id -u)" = 0 ] || set -- --user --map-root-user --map-auto "$@"
+	unshare --mount --propagation private --pid --fork --kill-child "$@"
 }
 
-namespace_check() {
-	command -v unshare >/dev/null || die "unshare (package util-linux) is missing"
-	namespace true 2>/dev/null && return
-	if [ "$(id -u)" = 0 ]; then
-		die "root may not make a mount namespace here (in a container? it needs CAP_SYS_ADMIN)"
+# The Debian mirror to use: the variable MIRROR, else the one of this machine's
+# apt. Nothing when neither names one: mmdebstrap knows a default.
+mirror() {
+	if [ "${MIRROR:-}" ]; then
+		echo "$MIRROR"
+		return
 	fi
-	die "needs root, or user namespaces with a range of ids for $(id -un)" \
-		"(packages util-linux >= 2.38 and uidmap, an entry in /etc/subuid and /etc/subgid)"
+	# Other makers' archives may end in "/debian" too, but they have no "-updates".
+	apt-get --print-uris update 2>/dev/null |
+		sed -n "s|^'\(https\{0,1\}://[^']*/debian\)/dists/\([a-z-]*\)/main/binary-.*|\1 \2|p" |
+		awk '$2 ~ /-updates$/ { found = $1; exit }
+			{ several = several || (first && $1 != first); first = $1 }
+			END { if (found || !several) print found ? found : first }'
 }
 
 # Removes a tree of the cache, and nothing that is mounted in it.
