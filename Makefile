@@ -9,7 +9,7 @@ $(error the path of this tree has a space in it, which the kernel's build does n
 endif
 JOBS := $(shell nproc)
 # The kernel: see scripts/root.
-export KERNEL
+export KERNEL SUITE
 # The emulated host's shape: see scripts/host.
 export CPUS CORES THREADS NODES SOCKETS DISTANCES MEMORY DIMMS MODEL CPU EMU APPEND
 export REPORT PLUGIN OUT TIMEOUT
@@ -27,7 +27,7 @@ QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 export SHAPES
 
 .PHONY: all module test-modules emulator guest-tools all-parts run shell test check \
-	bench bench-modules \
+	bench bench-modules doctor \
 	fmt clean distclean help modules_install
 
 all: module
@@ -35,24 +35,25 @@ all: module
 ## Build
 
 module: ## build rmpopt.ko (the default); KDIR=/path against that tree
+test-modules: ## build the selftests' modules
+
+# What kbuild makes: a folder of modules, and where they are built.
+module: folder := $(TREE)
+module: output := $(TREE)/build/module
+test-modules: folder := $(TREE)/tests/selftests/modules
+test-modules: output := $(TREE)/build/test-modules
+bench-modules: folder := $(TREE)/bench
+bench-modules: output := $(TREE)/build/bench/modules
+
+module test-modules bench-modules:
 ifdef KDIR
 	@$(TREE)/scripts/check-kdir $(KDIR)
-	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/module
-	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules
-	@cp $(TREE)/build/module/rmpopt.ko $(TREE)/build/rmpopt.ko
-	@mv $(TREE)/build/rmpopt.ko $(TREE)/rmpopt.ko
+	@$(TREE)/scripts/build-dir $(KDIR) $(output)
+	$(MAKE) -C $(KDIR) M=$(folder) MO=$(output) modules
+	@$(if $(filter module,$@),cp $(output)/rmpopt.ko $(TREE)/build/ && mv $(TREE)/build/rmpopt.ko $(TREE)/)
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) module
-endif
-
-test-modules: ## build the selftests' modules
-ifdef KDIR
-	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/test-modules
-	$(MAKE) -C $(KDIR) M=$(TREE)/tests/selftests/modules MO=$(TREE)/build/test-modules modules
-else
-	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) test-modules
+	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) $@
 endif
 
 emulator: ## build the QEMU plugin that is the SEV-SNP host
@@ -71,6 +72,9 @@ modules_install: ## install rmpopt.ko for the kernel of KDIR=/path
 	$(MAKE) -f $(TREE)/Makefile module
 	$(MAKE) -C $(KDIR) M=$(TREE) MO=$(TREE)/build/module modules_install
 
+doctor: ## say what a build needs and this machine lacks, and what to do
+	@$(TREE)/scripts/doctor
+
 ## See it
 
 run: all-parts ## show the module at work in an emulated SEV-SNP host
@@ -87,15 +91,6 @@ test: all-parts ## all tests; T=PATTERN runs those whose name matches
 bench: all-parts bench-modules ## measure against the published algorithm; SHAPES="16x204 ..." only those (CPUs x regions)
 	@$(LOCK) $(TREE)/scripts/cargo bench/report bench/target build --quiet --release
 	@$(TREE)/bench/run
-
-bench-modules:
-ifdef KDIR
-	@$(TREE)/scripts/build-dir $(KDIR) $(TREE)/build/bench/modules
-	$(MAKE) -C $(KDIR) M=$(TREE)/bench MO=$(TREE)/build/bench/modules modules
-else
-	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) bench-modules
-endif
 
 check: ## formatting and lints, the kernel's settings
 	@$(TREE)/scripts/check
@@ -118,6 +113,7 @@ help: ## this list
 	@echo
 	@echo "Variables:"
 	@echo "  KERNEL=amd64         the image: amd64, cloud, rt, a series (7.2, 7.2-rt) or release"
+	@echo "  SUITE=trixie         the Debian suite of the tools and the kernel"
 	@echo "  CPUS=8 CORES=4 THREADS=2 NODES=2 MEMORY=8G DIMMS=0 MODEL=zen6"
 	@echo "                       the emulated host; MODEL: zen6, zen5, zen4, none"
 	@echo "  RMPOPT_CACHE=/path   where the root and the kernel tree are kept"
