@@ -4,11 +4,12 @@
 # SNP counts as on when SNP_INIT is over, whoever is loaded first. The emulator ends
 # the run at the first RMPOPT or write of RMPOPT_BASE that comes too early.
 . "$(dirname "$0")/tap.sh"
-begin 105
+begin 108
 require_emulator
 require_rmpopt
 
 CCP=/sys/kernel/debug/ccp_play/cmd
+END=/sys/module/ccp/parameters/end
 
 attempts()
 {
@@ -31,19 +32,22 @@ ccp()
 	try write $CCP "$*"
 }
 
-# begins COMMAND...: a command to the driver, in the background until it ends.
+# begins: an initialisation, which stays under way until ends.
 begins()
 {
-	try write $CCP "$*" >/tmp/ccp &
+	echo 0 >$END
+	try write $CCP init >/tmp/ccp &
 	ccp_pid=$!
-	poll 60 phase initialising
+	poll 60 phase initialising || bail "SNP_INIT does not begin"
 }
 
-# ends WHAT WANT: how that command ended.
+# ends: it comes to its end, and succeeds.
 ends()
 {
+	ok "SNP_INIT is still under way" phase initialising
+	echo 1 >$END
 	wait $ccp_pid
-	is "$1" "$(cat /tmp/ccp)" "$2"
+	is "it ends" "$(cat /tmp/ccp)" ok
 }
 
 # All that may lead to RMPOPT: every file read, passes asked for, cores that go and come.
@@ -78,11 +82,10 @@ ok "the driver that is played" insmod "$MODULES/ccp.ko"
 
 # The ordinary order: the module, the driver, and an SNP_INIT that takes a while.
 load
-begins init 3000
+begins
 disturb "the first SNP_INIT"
-ok "the first SNP_INIT is still under way" phase initialising
 is "no RMPOPT and no write before it is over" "$(attempts) $(emu get rmpopt_base.writes)" "0 0"
-ends "it ends" ok
+ends
 everything "the first SNP_INIT"
 since=$(dmesg | sed -n 's/^\[ *\([0-9]*\)\.\([0-9]*\)\] ccp: SNP_INIT is over/\1\2/p' | tail -n 1)
 until=$(dmesg | sed -n 's/^\[ *\([0-9]*\)\.\([0-9]*\)\] rmpopt: SNP has come on.*/\1\2/p' | tail -n 1)
@@ -92,18 +95,21 @@ note "noticed $(((until - since) / 1000)) ms after SNP_INIT"
 is "legacy shutdown" "$(ccp shutdown legacy)" ok
 is "action" "$(try write $CONFIG/action 1)" ok
 everything "after the legacy shutdown"
-begins init 3000
+begins
 disturb "SNP_INIT after a legacy shutdown"
-ok "it is still under way" phase initialising
-ends "it ends" ok
+ends
 everything "SNP_INIT after a legacy shutdown"
 is "that was noticed" "$(log_count 'SNP was initialised again')" 1
 
 # RMPOPT is switched off while SNP is initialised.
 is "legacy shutdown" "$(ccp shutdown legacy)" ok
-begins init 2000
-is "enabled: 0 meanwhile" "$(try write $CONFIG/enabled 0)" ok
-ends "SNP_INIT ends" ok
+begins
+try write $CONFIG/enabled 0 >/tmp/enabled &
+enabled_pid=$!
+sleep 1
+ends
+wait $enabled_pid
+is "enabled: 0 meanwhile, when SNP_INIT is over" "$(cat /tmp/enabled)" ok
 for core in $(each_core); do
 	is "core $core is off" "$(emu base "$core")" 0x0
 done
@@ -112,37 +118,36 @@ everything "enabled again"
 
 # The full shutdown.
 is "full shutdown" "$(ccp shutdown full)" ok
-begins init 2000
+begins
 disturb "SNP_INIT after a full shutdown"
-ends "it ends" ok
+ends
 everything "SNP_INIT after a full shutdown"
 
 # SNP_INIT is refused, the first one and a later one, and tried again.
 is "full shutdown" "$(ccp shutdown full)" ok
-is "an SNP_INIT that is refused" "$(ccp refuse 500)" EIO
+is "an SNP_INIT that is refused" "$(ccp refuse)" EIO
 emu reset >/dev/null
 disturb "a refused SNP_INIT"
 sleep 2.5
 is "no RMPOPT and no write after it" "$(attempts) $(emu get rmpopt_base.writes)" "0 0"
 like "the log says what it waits for" "$(log_lines 'SNP_INIT is not over')" "*waiting*"
-begins init 1000
-ends "one that is not refused" ok
+begins
+ends
 everything "after a refused SNP_INIT"
 is "legacy shutdown" "$(ccp shutdown legacy)" ok
-is "an SNP_INIT that is refused" "$(ccp refuse 500)" EIO
-begins init 1000
-ends "one that is not refused" ok
+is "an SNP_INIT that is refused" "$(ccp refuse)" EIO
+begins
+ends
 everything "after a refused later SNP_INIT"
 
 # The module comes while SNP is initialised, for the first time and for a later one, or after that.
 for how in full legacy; do
 	unload
 	is "$how shutdown" "$(ccp shutdown $how)" ok
-	begins init 3000
+	begins
 	load
 	disturb "loaded during SNP_INIT ($how)"
-	ok "it is still under way" phase initialising
-	ends "it ends" ok
+	ends
 	everything "loaded during SNP_INIT ($how)"
 done
 unload
@@ -151,9 +156,13 @@ everything "loaded after SNP_INIT"
 
 # It leaves while SNP is initialised.
 is "legacy shutdown" "$(ccp shutdown legacy)" ok
-begins init 2000
-is "rmmod meanwhile" "$(try rmmod rmpopt)" ok
-ends "it ends" ok
+begins
+try rmmod rmpopt >/tmp/rmmod &
+rmmod_pid=$!
+sleep 1
+ends
+wait $rmmod_pid
+is "rmmod meanwhile, when SNP_INIT is over" "$(cat /tmp/rmmod)" ok
 for core in $(each_core); do
 	is "core $core is off" "$(emu base "$core")" 0x0
 done
@@ -163,11 +172,13 @@ for order in before during; do
 	rmmod ccp
 	emu snp off >/dev/null
 	[ $order = during ] || load
-	insmod "$MODULES/ccp.ko" init_ms=3000 &
+	insmod "$MODULES/ccp.ko" init=1 &
 	ccp_pid=$!
 	poll 60 phase initialising
 	[ $order = before ] || load
 	disturb "a driver that is being loaded ($order)"
+	ok "SNP_INIT is still under way" phase initialising
+	echo 1 >$END
 	wait $ccp_pid
 	everything "a driver that is being loaded ($order)"
 	unload

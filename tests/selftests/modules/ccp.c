@@ -7,14 +7,17 @@
  *
  * debugfs ccp_play/cmd takes one command per write, and returns when it is done:
  *
- *   init MS          initialise SNP; SNP_INIT takes so many milliseconds
- *   refuse MS        SNP_INIT is refused after so many milliseconds: EIO
+ *   init             initialise SNP; SNP_INIT is over when somebody has written 1
+ *                    to the module parameter "end"
+ *   refuse           SNP_INIT is refused: EIO
  *   shutdown legacy  SnpEn stays
  *   shutdown full
  *
- * The module parameter init_ms has an initialisation made while the module is still
- * being loaded, when nobody can take its symbols.
+ * With the module parameter "init" an initialisation is made while the module is
+ * still being loaded, when nobody can take its symbols.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -31,9 +34,13 @@
 static DEFINE_MUTEX(commands);
 static struct dentry *dir;
 
-static int init_ms = -1;
-module_param(init_ms, int, 0);
-MODULE_PARM_DESC(init_ms, "Milliseconds of an SNP_INIT while loading");
+static bool init;
+module_param(init, bool, 0);
+MODULE_PARM_DESC(init, "Initialise SNP while loading");
+
+static bool end;
+module_param(end, bool, 0600);
+MODULE_PARM_DESC(end, "SNP_INIT ends; 0 before the next one");
 
 /* Named and declared as the driver's. */
 int sev_platform_status(struct sev_user_data_status *status, int *error)
@@ -45,7 +52,7 @@ int sev_platform_status(struct sev_user_data_status *status, int *error)
 }
 EXPORT_SYMBOL_GPL(sev_platform_status);
 
-static int initialise(unsigned int ms, bool refused)
+static int initialise(bool refused)
 {
 	int err;
 
@@ -55,12 +62,13 @@ static int initialise(unsigned int ms, bool refused)
 		return err;
 	wbinvd_on_all_cpus();
 	if (refused) {
-		msleep(ms);
+		msleep(100);
 		return -EIO;
 	}
 	if (!port("snp init-begin"))
 		return -EBUSY;
-	msleep(ms);
+	while (!READ_ONCE(end))
+		msleep(20);
 	if (!port("snp init-end"))
 		return -EIO;
 	pr_info("SNP_INIT is over\n");
@@ -81,12 +89,10 @@ static int shut_down(const char *how)
 
 static int carry_out(char *text)
 {
-	unsigned int ms;
-
-	if (sscanf(text, "init %u", &ms) == 1)
-		return initialise(ms, false);
-	if (sscanf(text, "refuse %u", &ms) == 1)
-		return initialise(ms, true);
+	if (!strcmp(text, "init"))
+		return initialise(false);
+	if (!strcmp(text, "refuse"))
+		return initialise(true);
 	if (!strcmp(text, "shutdown legacy") || !strcmp(text, "shutdown full"))
 		return shut_down(text + strlen("shutdown "));
 	return -EINVAL;
@@ -111,7 +117,7 @@ static const struct file_operations cmd_fops = {
 
 static int __init play_init(void)
 {
-	int err = init_ms < 0 ? 0 : initialise(init_ms, false);
+	int err = init ? initialise(false) : 0;
 
 	if (err)
 		return err;
