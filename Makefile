@@ -11,7 +11,7 @@ JOBS := $(shell nproc)
 # The kernel: see scripts/root.
 export KERNEL SUITE
 # The emulated host's shape: see scripts/host.
-export CPUS CORES THREADS NODES SOCKETS DISTANCES MEMORY DIMMS MODEL CPU EMU APPEND
+export CPUS CORES THREADS NODES SOCKETS DISTANCES MEMORY DIMMS MODEL CPU EMU PSP APPEND
 export REPORT PLUGIN OUT TIMEOUT
 # The root and the tests: see scripts/root, tests/run.
 export MIRROR RMPOPT_CACHE T
@@ -60,7 +60,7 @@ emulator: ## build the QEMU plugin that is the SEV-SNP host
 	@$(TREE)/scripts/root
 	@$(LOCK) $(TREE)/scripts/cargo emulator emulator build --quiet --release
 
-# Programs for the guest: C, static, one file each.
+# Programs for the guest, and what starts QEMU: C, static, one file each.
 guest-tools:
 	@$(TREE)/scripts/root
 	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/guest-tools $(TREE)

@@ -2,6 +2,7 @@
 
 //! What the firmware does before the kernel: find the memory, and say in ACPI that the IOMMU supports SNP.
 
+use crate::device::MARK;
 use crate::model::addr::{index, REGION};
 use crate::model::Memory;
 
@@ -28,10 +29,11 @@ const TOP: u64 = 1 << 40;
 
 /// GiB from 0 on that hold all of RAM.
 pub fn gib_with_ram(memory: &dyn Memory) -> u64 {
-    let mut byte = [0];
+    let mut bytes = [0; MARK.len()];
     let mut top = 4 * REGION;
     for pa in (4 * REGION..TOP).step_by(index(STEP)) {
-        if memory.read(pa, &mut byte) {
+        // The firmware processor's registers are memory, too, but no RAM.
+        if memory.read(pa, &mut bytes) && bytes != *MARK {
             top = pa + STEP;
         }
     }
@@ -132,6 +134,22 @@ mod tests {
     /// RAM from 0 on, and one DIMM.
     struct Ram(RefCell<Vec<u8>>, Option<u64>);
 
+    /// The registers of the firmware processor and no other memory.
+    struct Registers(u64);
+
+    impl Memory for Registers {
+        fn read(&self, pa: u64, bytes: &mut [u8]) -> bool {
+            if pa == self.0 {
+                bytes.copy_from_slice(&MARK[..bytes.len()]);
+            }
+            pa == self.0
+        }
+
+        fn write(&self, _pa: u64, _bytes: &[u8]) -> bool {
+            false
+        }
+    }
+
     impl Memory for Ram {
         fn read(&self, pa: u64, bytes: &mut [u8]) -> bool {
             if self.1.is_some_and(|dimm| (dimm..dimm + STEP).contains(&pa)) {
@@ -222,5 +240,6 @@ mod tests {
         assert_eq!(gib_with_ram(&none), 4);
         let one = Ram(RefCell::new(Vec::new()), Some(606 * REGION));
         assert_eq!(gib_with_ram(&one), 607);
+        assert_eq!(gib_with_ram(&Registers(768 * REGION)), 4);
     }
 }

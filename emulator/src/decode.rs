@@ -13,6 +13,10 @@ pub enum Instruction {
     Rmpupdate,
     Psmash,
     Rmpopt,
+    /// `in` of 4 bytes from the port in DX.
+    In,
+    /// `out` of 4 bytes to the port in DX.
+    Out,
 }
 
 impl Instruction {
@@ -26,6 +30,8 @@ impl Instruction {
             [0xf2, 0x0f, 0x01, 0xfe] => Self::Rmpupdate,
             [0xf3, 0x0f, 0x01, 0xff] => Self::Psmash,
             [0xf2, 0x0f, 0x01, 0xfc] => Self::Rmpopt,
+            [0xed] => Self::In,
+            [0xef] => Self::Out,
             _ => return None,
         })
     }
@@ -33,6 +39,7 @@ impl Instruction {
     /// Its length in bytes.
     pub fn length(self) -> u64 {
         match self {
+            Self::In | Self::Out => 1,
             Self::Cpuid | Self::Rdmsr | Self::Wrmsr => 2,
             Self::Rmpread | Self::Rmpupdate | Self::Psmash | Self::Rmpopt => 4,
         }
@@ -40,8 +47,13 @@ impl Instruction {
 
     /// An instruction of that length can be one of these.
     pub fn possible(length: usize) -> bool {
-        length == 2 || length == 4
+        matches!(length, 1 | 2 | 4)
     }
+}
+
+/// `mov %edi,(%rsi)`: the store of the kernel's iowrite32(value, address), whose arguments are in these registers.
+pub fn is_register_store(bytes: &[u8]) -> bool {
+    bytes == [0x89, 0x3e]
 }
 
 /// The instruction behind RMPOPT that uses its carry flag.
@@ -204,11 +216,17 @@ mod tests {
             (&[0xf2, 0x0f, 0x01, 0xfe], Some(Instruction::Rmpupdate)),
             (&[0xf3, 0x0f, 0x01, 0xff], Some(Instruction::Psmash)),
             (&[0xf3, 0x0f, 0x01, 0xfc], None),
+            (&[0xed], Some(Instruction::In)),
+            (&[0xef], Some(Instruction::Out)),
+            (&[0xec], None),
             (&[0x0f, 0x31], None),
         ] {
             assert_eq!(Instruction::of(bytes), expected);
         }
+        assert_eq!(Instruction::In.length(), 1);
         assert_eq!(Instruction::Rmpopt.length(), 4);
+        assert!(is_register_store(&[0x89, 0x3e]));
+        assert!(!is_register_store(&[0x48, 0x89, 0x3e]));
         assert_eq!(Instruction::Cpuid.length(), 2);
     }
 

@@ -16,10 +16,13 @@
 )]
 
 mod boot;
+mod consume;
 mod decode;
+mod device;
 #[cfg(not(test))]
 #[expect(unsafe_code, reason = "QEMU's plugin interface is C")]
 mod ffi;
+mod guest;
 mod model;
 mod options;
 mod plugin;

@@ -61,6 +61,10 @@ pub struct Options {
     pub time: Option<Durations>,
     /// Stores are counted.
     pub stores: bool,
+    /// Descriptors of the firmware processor's registers and of its interrupt, if there is one.
+    pub psp: Option<(i32, i32)>,
+    /// How long SNP_INIT_EX takes.
+    pub init: Duration,
     /// The open questions.
     pub switches: Switches,
 }
@@ -85,6 +89,8 @@ impl Options {
             report: None,
             time: None,
             stores: false,
+            psp: None,
+            init: Duration::from_millis(300),
             switches: Switches::default(),
         };
         let mut time = Time::Off;
@@ -113,6 +119,8 @@ impl Options {
                     options.firmware = each.collect::<Result<_, _>>().map_err(of_key)?;
                 }
                 "report" => options.report = Some(value.into()),
+                "psp" => options.psp = Some(descriptors(value).map_err(of_key)?),
+                "init_ms" => options.init = Duration::from_millis(number(value).map_err(of_key)?),
                 "time" => time = Time::parse(value).map_err(of_key)?,
                 "time_scan_us" => durations.scan = micros(value).map_err(of_key)?,
                 "time_stored_us" => durations.stored = micros(value).map_err(of_key)?,
@@ -159,6 +167,15 @@ fn address(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("{text:?} is too large"))
 }
 
+/// Two descriptors, `MEMORY+BELL`.
+fn descriptors(text: &str) -> Result<(i32, i32), String> {
+    let (memory, bell) = text.split_once('+').ok_or("MEMORY+BELL")?;
+    match (memory.parse(), bell.parse()) {
+        (Ok(memory), Ok(bell)) if memory > 2 && bell > 2 => Ok((memory, bell)),
+        _ => Err(format!("{text:?} is not two descriptors above 2")),
+    }
+}
+
 fn micros(text: &str) -> Result<Duration, String> {
     number(text).map(Duration::from_micros)
 }
@@ -185,7 +202,7 @@ mod tests {
         let options = parse(
             "model=zen4,snp=off,threads=2,window_gib=16,segment_gib=1,cover_gib=12,rmp_base=0x70000000,\
              rmp_size=32M,rmp_high=1012G,firmware=2+5,report=/tmp/x,time=model,time_scan_us=7,time_stored_us=8,\
-             time_own_us=9,stores=on,stored_result=off",
+             time_own_us=9,stores=on,stored_result=off,psp=22+23,init_ms=4000",
         )
         .unwrap();
         assert!(!options.snp && !options.layout.segmented && options.stores);
@@ -194,6 +211,8 @@ mod tests {
         assert_eq!(options.firmware, [2, 5]);
         assert_eq!(options.time.unwrap().scan, Duration::from_micros(7));
         assert_eq!(options.switches.list().stored_result, "off");
+        assert_eq!(options.psp, Some((22, 23)));
+        assert_eq!(options.init, Duration::from_secs(4));
     }
 
     #[test]
@@ -208,6 +227,9 @@ mod tests {
             "rmp_size=64Q",
             "time=real",
             "nonsense=1",
+            "psp=on",
+            "psp=1+2",
+            "init_ms=x",
             "rules=maybe",
             "rmp_high=99999999999999G",
         ] {

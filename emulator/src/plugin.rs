@@ -3,51 +3,23 @@
 //! Carries the guest's instructions to the model and the results back.
 
 use crate::boot;
-use crate::decode::{uses_carry, Consumer, Instruction, CARRY_LENGTH};
+use crate::consume::consume;
+use crate::decode::Instruction;
+use crate::device::{Device, Lines};
+use crate::guest::{Cpu, Guest, RAX, RBX, RCX, RDX};
 use crate::model::addr::{number, HUGE_PER_REGION};
 use crate::model::{is_ours, Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
 use crate::options::{Durations, Options};
 use crate::port;
-use crate::session::{Guest, Session};
+use crate::session::Session;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
-
-/// Numbers of the registers, as instructions encode them.
-pub const RAX: usize = 0;
-/// See [`RAX`].
-pub const RCX: usize = 1;
-/// See [`RAX`].
-pub const RDX: usize = 2;
-/// See [`RAX`].
-pub const RBX: usize = 3;
-/// See [`RAX`].
-pub const RSI: usize = 6;
-/// See [`RAX`].
-pub const RDI: usize = 7;
 
 /// An MSR that QEMU answers with #GP, read or written: the x2APIC has none of that number.
 const REFUSED_MSR: u64 = 0x80e;
 /// CPUID with these is a request to the test port.
 const PORT_EAX: u32 = 0x5250_4f50;
 const PORT_ECX: u32 = 0x5453_4554;
-
-/// The vCPU that has reached an instruction, and the guest's memory.
-pub trait Cpu: Guest {
-    /// The guest that it belongs to.
-    fn guest(&self) -> &dyn Guest;
-    /// Its number.
-    fn vcpu(&self) -> u64;
-    /// A general register.
-    fn register(&self, number: usize) -> u64;
-    /// Sets a general register.
-    fn set_register(&self, number: usize, value: u64);
-    /// Fills `bytes` from a virtual address. False where nothing is mapped.
-    fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool;
-    /// Writes `bytes` at a virtual address. False where nothing is mapped.
-    fn write_virtual(&self, va: u64, bytes: &[u8]) -> bool;
-    /// Counts an instruction that QEMU does not see because it was done together with another.
-    fn count_instruction(&self);
-}
 
 /// How the guest goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,12 +39,15 @@ pub struct Plugin {
     starting: Mutex<()>,
     /// RCX of a vCPU while it holds [`REFUSED_MSR`] for QEMU to raise #GP.
     refused: Vec<Mutex<Option<u64>>>,
+    /// The firmware processor's device, if there is one.
+    device: Option<Mutex<Device>>,
 }
 
 impl Plugin {
-    /// A plugin for a guest of `cpus` vCPUs.
-    pub fn new(options: Options, cpus: u64) -> Self {
+    /// A plugin for a guest of `cpus` vCPUs. `lines` are those of the firmware processor.
+    pub fn new(options: Options, cpus: u64, lines: Option<Lines>) -> Self {
         Self {
+            device: lines.map(|lines| Mutex::new(Device::new(lines))),
             options,
             cpus,
             session: OnceLock::new(),
@@ -84,6 +59,24 @@ impl Plugin {
     /// Stores are to be counted.
     pub fn counts_stores(&self) -> bool {
         self.options.stores
+    }
+
+    /// There is a firmware processor.
+    pub fn has_device(&self) -> bool {
+        self.device.is_some()
+    }
+
+    /// The guest has stored 4 bytes at `pa`, as it stores to a device's register.
+    pub fn register_stored(&self, pa: u64, cpu: &dyn Cpu) -> Result<(), Fatal> {
+        match &self.device {
+            Some(device) if Device::concerns(pa) => {
+                let session = self.session(cpu)?;
+                let mut session = lock(session);
+                let init = session.init;
+                lock_device(device).stored(&mut session.machine, init, cpu.memory(), pa)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A vCPU has reached an instruction at `pc`.
@@ -100,6 +93,9 @@ impl Plugin {
         if !kernel {
             return Ok(Next::Qemu);
         }
+        if let Some(next) = self.port(instruction, next, cpu) {
+            return Ok(next);
+        }
         if matches!(instruction, Instruction::Rdmsr | Instruction::Wrmsr)
             && !is_ours(low(cpu.register(RCX)))
         {
@@ -107,7 +103,7 @@ impl Plugin {
         }
         let session = self.session(cpu)?;
         match instruction {
-            Instruction::Cpuid => Ok(Next::Qemu),
+            Instruction::Cpuid | Instruction::In | Instruction::Out => Ok(Next::Qemu),
             Instruction::Rdmsr => Ok(self.rdmsr(session, next, cpu)),
             Instruction::Wrmsr => self.wrmsr(session, next, cpu),
             Instruction::Rmpread => rmpread(session, next, cpu),
@@ -173,9 +169,30 @@ impl Plugin {
             layout,
             firmware: options.firmware.clone(),
             snp: options.snp,
+            psp: self.device.is_some(),
         };
         let machine = Machine::new(config, options.switches, cpu.memory())?;
-        Ok(Session::new(machine, options.time, options.report.clone()))
+        let mut session = Session::new(machine, options.time, options.report.clone());
+        session.init = options.init;
+        Ok(session)
+    }
+
+    /// `in` and `out`, by which the kernel asks the firmware processor who it is.
+    fn port(&self, instruction: Instruction, next: Next, cpu: &dyn Cpu) -> Option<Next> {
+        if !matches!(instruction, Instruction::In | Instruction::Out) {
+            return None;
+        }
+        let port = u16::try_from(cpu.register(RDX) & 0xffff).unwrap_or(0);
+        let mut device = lock_device(self.device.as_ref()?);
+        if instruction == Instruction::Out {
+            device.port_written(port, low(cpu.register(RAX)));
+            return Some(Next::Qemu);
+        }
+        let Some(value) = device.port_read(port) else {
+            return Some(Next::Qemu);
+        };
+        cpu.set_register(RAX, u64::from(value));
+        Some(next)
     }
 
     /// CPUID. True if it is done.
@@ -263,6 +280,10 @@ fn lock(session: &Mutex<Session>) -> MutexGuard<'_, Session> {
     session.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn lock_device(device: &Mutex<Device>) -> MutexGuard<'_, Device> {
+    device.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn low(value: u64) -> u32 {
     u32::try_from(value & 0xffff_ffff).unwrap_or(0)
 }
@@ -316,179 +337,4 @@ fn rmpupdate(session: &Mutex<Session>, next: Next, cpu: &dyn Cpu) -> Result<Next
         .machine
         .rmpupdate(cpu.memory(), pa, &operand)?;
     Ok(finish(outcome, next, cpu))
-}
-
-/// Up to `most` bytes of code: fewer where the page behind is not mapped.
-fn code(pc: u64, most: usize, cpu: &dyn Cpu) -> Vec<u8> {
-    let known = (1..=most).rev().find_map(|n| {
-        let mut part = vec![0; n];
-        cpu.read_virtual(pc, &mut part).then_some(part)
-    });
-    known.unwrap_or_default()
-}
-
-/// Carries out the instruction behind RMPOPT, because a plugin cannot set the carry flag.
-fn consume(carry: bool, pc: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
-    let bytes = code(pc, Consumer::MAX_LENGTH, cpu);
-    let Some(consumer) = Consumer::of(&bytes) else {
-        return Err(Fatal(format!(
-            "unknown consumer of RMPOPT's carry flag at {pc:#x}: {bytes:02x?}"
-        )));
-    };
-    cpu.count_instruction();
-    let next = match consumer {
-        Consumer::Set {
-            register,
-            shift,
-            negated,
-            length,
-        } => {
-            let others = cpu.register(register) & !(0xff << shift);
-            cpu.set_register(register, others | (u64::from(carry != negated) << shift));
-            pc.wrapping_add(length)
-        }
-        Consumer::Jump {
-            negated,
-            length,
-            offset,
-        } => {
-            let behind = pc.wrapping_add(length);
-            if carry == negated {
-                behind
-            } else {
-                behind.wrapping_add_signed(offset)
-            }
-        }
-    };
-    // QEMU's own flag has not changed: who uses it again would read what was there before.
-    let bytes = code(next, CARRY_LENGTH, cpu);
-    if uses_carry(&bytes) {
-        return Err(Fatal(format!(
-            "second consumer of RMPOPT's carry flag at {next:#x}: {bytes:02x?}"
-        )));
-    }
-    Ok(Next::At(next))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Memory;
-    use std::cell::{Cell, RefCell};
-
-    /// A vCPU with nothing but its code, which begins at 0.
-    struct Code {
-        bytes: &'static [u8],
-        registers: RefCell<[u64; 16]>,
-        instructions: Cell<u64>,
-    }
-
-    impl Code {
-        fn new(bytes: &'static [u8]) -> Self {
-            Self {
-                bytes,
-                registers: RefCell::new([0; 16]),
-                instructions: Cell::new(0),
-            }
-        }
-    }
-
-    impl Memory for Code {
-        fn read(&self, _pa: u64, _bytes: &mut [u8]) -> bool {
-            false
-        }
-
-        fn write(&self, _pa: u64, _bytes: &[u8]) -> bool {
-            false
-        }
-    }
-
-    impl Guest for Code {
-        fn instructions(&self, _vcpu: u64) -> u64 {
-            self.instructions.get()
-        }
-
-        fn stores(&self, _vcpu: u64) -> (u64, u64) {
-            (0, 0)
-        }
-
-        fn memory(&self) -> &dyn Memory {
-            self
-        }
-    }
-
-    impl Cpu for Code {
-        fn guest(&self) -> &dyn Guest {
-            self
-        }
-
-        fn vcpu(&self) -> u64 {
-            0
-        }
-
-        fn register(&self, number: usize) -> u64 {
-            self.registers.borrow()[number]
-        }
-
-        fn set_register(&self, number: usize, value: u64) {
-            self.registers.borrow_mut()[number] = value;
-        }
-
-        fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool {
-            let from = crate::model::addr::index(va);
-            let found = self.bytes.get(from..).and_then(|b| b.get(..bytes.len()));
-            found.map(|b| bytes.copy_from_slice(b)).is_some()
-        }
-
-        fn write_virtual(&self, _va: u64, _bytes: &[u8]) -> bool {
-            false
-        }
-
-        fn count_instruction(&self) {
-            self.instructions.set(self.instructions.get() + 1);
-        }
-    }
-
-    #[test]
-    fn the_consumer_is_carried_out() {
-        // setc %bl, then nothing, pushf, or test.
-        for code in [
-            &[0x0f, 0x92, 0xc3][..],
-            &[0x0f, 0x92, 0xc3, 0x9c],
-            &[0x0f, 0x92, 0xc3, 0x84, 0xdb],
-        ] {
-            let cpu = Code::new(code);
-            cpu.set_register(RBX, 0x100);
-            assert_eq!(consume(true, 0, &cpu), Ok(Next::At(3)));
-            assert_eq!(cpu.register(RBX), 0x101);
-            assert_eq!(cpu.instructions(0), 1);
-        }
-        // jc over a nop.
-        for (carry, next) in [(true, 3), (false, 2)] {
-            let cpu = Code::new(&[0x72, 1, 0x90, 0x90]);
-            assert_eq!(consume(carry, 0, &cpu), Ok(Next::At(next)));
-        }
-    }
-
-    #[test]
-    fn what_would_read_a_stale_carry_flag_ends_the_run() {
-        for (carry, code, what) in [
-            (true, &[0x90, 0x90][..], "unknown consumer"),
-            (true, &[], "unknown consumer"),
-            // setc, then sbb, jc, or rcl.
-            (true, &[0x0f, 0x92, 0xc3, 0x19, 0xc0], "second consumer"),
-            (true, &[0x0f, 0x92, 0xc3, 0x72, 0x00], "second consumer"),
-            (false, &[0x0f, 0x92, 0xc3, 0xd1, 0xd0], "second consumer"),
-            // jc over a nop to a setc, taken.
-            (true, &[0x72, 1, 0x90, 0x0f, 0x92, 0xc3], "second consumer"),
-        ] {
-            let result = consume(carry, 0, &Code::new(code));
-            assert!(
-                matches!(&result, Err(Fatal(why)) if why.contains(what)),
-                "{code:x?}: {result:?}"
-            );
-        }
-        let not_taken = Code::new(&[0x72, 1, 0x90, 0x0f, 0x92, 0xc3]);
-        assert_eq!(consume(false, 0, &not_taken), Ok(Next::At(2)));
-    }
 }

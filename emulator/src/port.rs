@@ -2,13 +2,15 @@
 
 //! The test port: requests of the guest to its own hardware. README.md lists them.
 
+use crate::guest::{Cpu, Guest, RAX, RBX, RCX, RDI, RSI};
 use crate::model::addr::Region;
 use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
+use crate::model::psp::Command;
 use crate::model::switches::CoreFault;
 use crate::model::{is_ours, Fatal, Injected, Machine, MsrAccess, Phase};
 use crate::options::number;
-use crate::plugin::{Cpu, RAX, RBX, RCX, RDI, RSI};
-use crate::session::{Guest, Session};
+use crate::session::Session;
+use std::time::Duration;
 
 /// ECX of an answered request, so that a caller can tell that there is a port.
 const THERE: u64 = 0x2145_4d55;
@@ -182,6 +184,19 @@ pub fn answer(session: &mut Session, guest: &dyn Guest, request: &str) -> Result
         ["time", how @ ("none" | "model")] => {
             session.set_timed(*how == "model").map(|()| String::new())
         }
+        ["psp", "show"] => Ok(machine.psp_platform()),
+        ["psp", "guests"] => lines(machine.psp_guests().map(|(pa, context)| {
+            let asid = context.asid.map_or("none".into(), |asid| asid.to_string());
+            let launch = context.launch.name();
+            format!(
+                "{pa:#x} asid={asid} launch={launch} pages={}",
+                context.pages
+            )
+        })),
+        ["psp", "init_ms", value] => number(value).map(|ms| {
+            session.init = Duration::from_millis(ms);
+            String::new()
+        }),
         ["fail", which, code, count @ ..] => fail(session, which, code, count),
         ["provoke", "missed-clear"] => {
             machine.miss_next_clear();
@@ -241,19 +256,26 @@ fn msr_number(msr: u64) -> Result<u32, String> {
 }
 
 fn fail(session: &mut Session, which: &str, code: &str, count: &[&str]) -> Reply {
-    let which = match which {
-        "rmpupdate" => Injected::Update,
-        "rmpread" => Injected::Read,
-        "psmash" => Injected::Smash,
-        _ => return Err("fail rmpupdate, rmpread or psmash".into()),
-    };
-    let code = u32::try_from(number(code)?).map_err(|e| e.to_string())?;
+    let code = number(code)?;
     let count = match count {
         [] => 1,
         [count] => number(count)?,
-        _ => return Err("fail INSTRUCTION CODE [COUNT]".into()),
+        _ => return Err("fail INSTRUCTION|COMMAND CODE [COUNT]".into()),
     };
-    session.machine.inject(which, code, count);
+    let machine = &mut session.machine;
+    let instruction = match which {
+        "rmpupdate" => Injected::Update,
+        "rmpread" => Injected::Read,
+        "psmash" => Injected::Smash,
+        _ => {
+            let command = Command::parse(which)?;
+            let status = u16::try_from(code).map_err(|e| e.to_string())?;
+            machine.fail_command(command, status, count);
+            return done();
+        }
+    };
+    let code = u32::try_from(code).map_err(|e| e.to_string())?;
+    machine.inject(instruction, code, count);
     done()
 }
 
@@ -350,10 +372,10 @@ fn entry(pa: u64, fields: &[&str]) -> Result<(u64, Entry), String> {
 mod tests {
     use super::*;
     use crate::model::kind::Kind;
+    use crate::model::psp::{Answer, Status};
     use crate::model::tests::{machine, NoRam, Ram};
     use crate::options::Durations;
     use crate::session::tests::session;
-    use std::time::Duration;
 
     #[test]
     fn the_segment_table_is_written_or_refused() {
@@ -393,6 +415,31 @@ mod tests {
         assert_eq!(ask("show"), Ok("off".into()));
         assert!(ask("init-begin").is_err());
         assert!(ask("halfway").is_err());
+    }
+
+    #[test]
+    fn the_firmware_processor_answers() {
+        let ram = Ram::default();
+        let mut session = session(Kind::Zen6, &ram);
+        let mut ask = |request: &str| answer(&mut session, &ram, request).unwrap();
+        assert_eq!(
+            ask("psp show"),
+            Ok("snp=initialised sev=0 guests=0 unflushed=0".into())
+        );
+        assert_eq!(ask("psp guests"), Ok(String::new()));
+        assert_eq!(ask("psp init_ms 5"), Ok(String::new()));
+        assert_eq!(ask("fail snp-df-flush 0x13 1"), Ok(String::new()));
+        assert!(ask("fail snp-df-flush 0x10000").is_err());
+        assert!(ask("fail snp-nonsense 1").is_err());
+        assert!(ask("fail rmpupdate 4 1 1").is_err());
+        assert_eq!(ask("get psp.snp-df-flush"), Ok("0".into()));
+        let done = session.machine.psp_command(&ram, 0x84, 0);
+        assert_eq!(done, Ok(Answer::Now(Status(0x13))));
+        assert_eq!(session.init, Duration::from_millis(5));
+        assert_eq!(
+            answer(&mut session, &ram, "get psp.snp-df-flush"),
+            Ok(Ok("1".into()))
+        );
     }
 
     #[test]

@@ -2,22 +2,14 @@
 
 //! One run: the machine, what was taken at named moments, and what is written to files.
 
+use crate::guest::Guest;
 use crate::model::addr::index;
 use crate::model::counters::{RegionChanges, RegionRmpopt};
-use crate::model::{Machine, Memory};
+use crate::model::Machine;
 use crate::options::Durations;
 use serde_json::{json, Map, Value};
 use std::path::{Path, PathBuf};
-
-/// The guest, as QEMU offers it.
-pub trait Guest: Memory {
-    /// Instructions that a vCPU has retired at kernel addresses.
-    fn instructions(&self, vcpu: u64) -> u64;
-    /// Stores of a vCPU that were checked and skipped.
-    fn stores(&self, vcpu: u64) -> (u64, u64);
-    /// Its memory.
-    fn memory(&self) -> &dyn Memory;
-}
+use std::time::Duration;
 
 /// One run.
 pub struct Session {
@@ -27,6 +19,8 @@ pub struct Session {
     time: Option<Durations>,
     /// It takes that time.
     timed: bool,
+    /// How long the firmware's SNP_INIT_EX takes.
+    pub init: Duration,
     report: Option<PathBuf>,
     taken: Map<String, Value>,
     /// What the guest's own counters read at the last reset.
@@ -41,6 +35,7 @@ impl Session {
             machine,
             time,
             timed: true,
+            init: Duration::ZERO,
             report,
             taken: Map::new(),
             start,
@@ -205,6 +200,7 @@ pub mod tests {
     use super::*;
     use crate::model::kind::Kind;
     use crate::model::tests::{ready, rmpopt, NoRam, Ram, FREE};
+    use crate::model::Memory;
 
     macro_rules! nothing_counted {
         ($guest:ty) => {

@@ -4,14 +4,17 @@
 
 mod qemu;
 
-use crate::decode::Instruction;
+use crate::decode::{is_register_store, Instruction};
+use crate::device::Lines;
+use crate::guest::{Cpu, Guest, RCX};
 use crate::model::addr::{index, number};
-use crate::model::Memory;
+use crate::model::{Fatal, Memory};
 use crate::options::Options;
-use crate::plugin::{is_kernel, Cpu, Next, Plugin, RCX};
-use crate::session::Guest;
+use crate::plugin::{is_kernel, Next, Plugin};
 use qemu::*;
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
+use std::fs::File;
+use std::os::fd::FromRawFd;
 use std::sync::OnceLock;
 
 /// The version that these declarations were written for. QEMU reads it before anything else.
@@ -208,6 +211,14 @@ fn here(vcpu: c_uint) -> Here {
     }
 }
 
+/// Something has happened that ends the run.
+fn end_run(here: &Here, fatal: &Fatal) -> ! {
+    if let Err(e) = here.global.plugin.finish(here, Some(&fatal.0)) {
+        eprintln!("rmpopt-emulator: no report: {e}");
+    }
+    die(&fatal.0, VIOLATION)
+}
+
 /// A vCPU has reached an instruction; `pc` is the pointer's value.
 fn execute(instruction: Instruction, vcpu: c_uint, pc: *mut c_void) {
     let next = {
@@ -216,12 +227,7 @@ fn execute(instruction: Instruction, vcpu: c_uint, pc: *mut c_void) {
         let pc = number(pc.addr());
         match plugin.execute(instruction, pc, &here) {
             Ok(next) => next,
-            Err(fatal) => {
-                if let Err(e) = plugin.finish(&here, Some(&fatal.0)) {
-                    eprintln!("rmpopt-emulator: no report: {e}");
-                }
-                die(&fatal.0, VIOLATION)
-            }
+            Err(fatal) => end_run(&here, &fatal),
         }
     };
     match next {
@@ -251,6 +257,8 @@ callbacks! {
     on_rmpupdate => Rmpupdate,
     on_psmash => Psmash,
     on_rmpopt => Rmpopt,
+    on_in => In,
+    on_out => Out,
 }
 
 extern "C" fn on_vcpu_init(_vcpu: c_uint, _data: *mut c_void) {
@@ -318,8 +326,14 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         // SAFETY: `bytes` has room for the length given.
         let got = unsafe { qemu_plugin_insn_data(insn, bytes.as_mut_ptr(), bytes.len()) };
         let Some(found) = bytes.get(..got).and_then(Instruction::of) else {
+            if is_kernel(va) && bytes.get(..got).is_some_and(is_register_store) {
+                register_store(insn);
+            }
             continue;
         };
+        if matches!(found, Instruction::In | Instruction::Out) && !global.plugin.has_device() {
+            continue;
+        }
         let data = std::ptr::without_provenance_mut(index(va));
         // SAFETY: as above; the data is a number to the callback.
         unsafe {
@@ -338,16 +352,55 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
     }
 }
 
-extern "C" fn on_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
-    let Some(global) = GLOBAL.get() else { return };
-    // SAFETY: the arguments are those of this callback.
+/// The instruction stores as the kernel stores to a device's register.
+fn register_store(insn: *mut Insn) {
+    if here(0).global.plugin.has_device() {
+        // SAFETY: called in the translation callback of its block; the callback takes no data.
+        unsafe {
+            qemu_plugin_register_vcpu_mem_cb(
+                insn,
+                on_register_store,
+                CB_NO_REGS,
+                MEM_W,
+                std::ptr::null_mut(),
+            )
+        };
+    }
+}
+
+/// The physical address of a store, `None` where a device of QEMU's is.
+///
+/// # Safety
+///
+/// The arguments are those of the memory callback that calls this.
+unsafe fn stored_at(info: u32, va: u64) -> Option<u64> {
+    // SAFETY: by this function's contract.
     let hwaddr = unsafe { qemu_plugin_get_hwaddr(info, va) };
     // SAFETY: just returned, valid in this callback.
     if hwaddr.is_null() || unsafe { qemu_plugin_hwaddr_is_io(hwaddr) } {
-        return;
+        return None;
     }
     // SAFETY: as above.
-    let pa = unsafe { qemu_plugin_hwaddr_phys_addr(hwaddr) };
+    Some(unsafe { qemu_plugin_hwaddr_phys_addr(hwaddr) })
+}
+
+extern "C" fn on_register_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
+    // SAFETY: the arguments are those of this callback.
+    let Some(pa) = (unsafe { stored_at(info, va) }) else {
+        return;
+    };
+    let here = here(vcpu);
+    if let Err(fatal) = here.global.plugin.register_stored(pa, &here) {
+        end_run(&here, &fatal);
+    }
+}
+
+extern "C" fn on_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
+    let Some(global) = GLOBAL.get() else { return };
+    // SAFETY: the arguments are those of this callback.
+    let Some(pa) = (unsafe { stored_at(info, va) }) else {
+        return;
+    };
     match global.plugin.skips_check(u64::from(vcpu), pa) {
         Some(true) => global.add_score(SKIPPED, vcpu),
         Some(false) => global.add_score(CHECKED, vcpu),
@@ -398,10 +451,16 @@ unsafe extern "C" fn qemu_plugin_install(
         Ok(options) => options,
         Err(e) => die(&e, USAGE),
     };
+    let lines = options.psp.map(|(registers, bell)| Lines {
+        // SAFETY: the program that started QEMU opened these two for this plugin alone.
+        registers: unsafe { File::from_raw_fd(registers) },
+        // SAFETY: as above.
+        bell: unsafe { File::from_raw_fd(bell) },
+    });
     // SAFETY: has no condition.
     let scoreboard = unsafe { qemu_plugin_scoreboard_new(SCORE_BYTES) };
     let global = Global {
-        plugin: Plugin::new(options, u64::try_from(info.max_vcpus).unwrap_or(1)),
+        plugin: Plugin::new(options, u64::try_from(info.max_vcpus).unwrap_or(1), lines),
         registers: OnceLock::new(),
         scoreboard: scoreboard.expose_provenance(),
     };

@@ -3,6 +3,7 @@
 //! What the emulator counts. README.md explains each number.
 
 use super::addr::Region;
+use super::psp::Command;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ pub struct Counters {
     pub rmpopt_base: BaseWrites,
     /// SNP_INIT.
     pub platform: Platform,
+    /// Commands of the firmware processor, by name.
+    pub psp: BTreeMap<&'static str, u64>,
     /// Regions that changed hands.
     pub regions: Regions,
     /// Scans that failed because their region was lost just before.
@@ -161,6 +164,7 @@ impl Counters {
                 ..CoreRmpopt::default()
             })
             .collect();
+        counters.psp = Command::NAMES.iter().map(|name| (*name, 0)).collect();
         counters.rmpopt_base.by_core = (0..cores).map(|_| 0).collect();
         counters
     }

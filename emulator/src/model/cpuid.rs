@@ -3,6 +3,7 @@
 //! The CPUID leaves that differ from those of QEMU's processor.
 
 use super::kind::Kind;
+use super::psp::MIN_SEV_ASID;
 
 /// EAX, EBX, ECX and EDX.
 pub type Leaf = [u32; 4];
@@ -21,6 +22,10 @@ const SEGMENTED_RMP: u32 = 1 << 23;
 
 /// Position of the encryption bit in a page table entry, as on all of these processors.
 const C_BIT: u32 = 51;
+/// Virtualisation, for KVM: nested paging, LBR virtualisation, NRIP save, clean bits, flush by ASID, decode assists.
+const SVM: u32 = 0x8000_000a;
+const SVM_ASIDS: u32 = 0x8000;
+const SVM_FEATURES: u32 = 0b1110_1011;
 /// Number of encrypted guests.
 const ASIDS: u32 = 1006;
 /// Log2 of the smallest and the largest segment of a Turin.
@@ -38,6 +43,8 @@ pub struct Limits {
     pub shift: u32,
     /// There are more segments than the processor caches.
     pub many: bool,
+    /// There is a firmware processor: the smaller ASIDs are for SNP guests, and KVM finds what it needs.
+    pub psp: bool,
 }
 
 /// The answer to a leaf. `None` leaves it to QEMU. `qemu_max` is QEMU's own highest extended leaf.
@@ -55,7 +62,9 @@ pub fn leaf(kind: Kind, limits: Limits, leaf: u32, qemu_max: u32) -> Option<Leaf
         MAX_LEAF if kind.segmented() => {
             Some([qemu_max.max(LAST), 0x6874_7541, 0x444d_4163, 0x6974_6e65])
         }
+        CAPABILITIES if limits.psp => Some([capabilities, C_BIT, ASIDS, MIN_SEV_ASID]),
         CAPABILITIES => Some([capabilities, C_BIT, ASIDS, 1]),
+        SVM if limits.psp => Some([1, SVM_ASIDS, 0, SVM_FEATURES]),
         RMP if kind.segmented() => {
             let min = SEGMENT_MIN.min(limits.shift);
             let hard = if limits.many { 0 } else { HARD_LIMIT };
@@ -75,6 +84,7 @@ mod tests {
     const TURIN: Limits = Limits {
         shift: 36,
         many: false,
+        psp: false,
     };
 
     fn of(kind: Kind, number: u32) -> Option<Leaf> {
@@ -126,6 +136,7 @@ mod tests {
         let limits = Limits {
             shift: 32,
             many: true,
+            psp: false,
         };
         let [eax, ebx, _, _] = leaf(Kind::Zen6, limits, RMP, 0).unwrap();
         assert_eq!(eax & 0x3f, 32);

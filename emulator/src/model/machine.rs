@@ -9,6 +9,7 @@ use super::entry::{Entry, Size};
 use super::kind::Kind;
 use super::layout::{Layout, Request};
 use super::platform::Phase;
+use super::psp::Firmware;
 use super::rmp::{Assigned, Rmp};
 use super::rmpopt::Flights;
 use super::switches::{CoreFault, StoredResult, SubPages, Switches};
@@ -34,6 +35,8 @@ pub struct Config {
     pub firmware: Vec<u64>,
     /// SNP is on when the guest starts.
     pub snp: bool,
+    /// There is a firmware processor, and KVM can have SNP guests.
+    pub psp: bool,
 }
 
 /// What happened to a region, as far as later counting needs it.
@@ -55,6 +58,7 @@ pub struct Machine {
     pub(super) layout: Layout,
     pub(super) switches: Switches,
     pub(super) phase: Phase,
+    pub(super) firmware: Firmware,
     /// SNP_INITs so far.
     pub(super) inits: u64,
     pub(super) rmp: Rmp,
@@ -85,6 +89,7 @@ impl Machine {
             layout,
             switches,
             phase: Phase::default(),
+            firmware: Firmware::default(),
             inits: 0,
             rmp: Rmp::default(),
             unmirrored: Vec::new(),
@@ -151,6 +156,7 @@ impl Machine {
         let limits = Limits {
             shift: self.layout.shift,
             many: self.layout.count() > u64::from(CACHED_SEGMENTS),
+            psp: self.config.psp,
         };
         cpuid::leaf(self.config.kind, limits, leaf, qemu_max)
     }

@@ -14,6 +14,7 @@ pub mod layout;
 mod machine;
 mod msr;
 mod platform;
+pub mod psp;
 mod rmp;
 mod rmpopt;
 pub mod switches;

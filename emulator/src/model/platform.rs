@@ -124,6 +124,7 @@ impl Machine {
     pub fn snp_init_end(&mut self, memory: &dyn Memory) -> Result<(), Fatal> {
         self.phase = Phase::Initialised;
         self.inits += 1;
+        self.firmware.begin_anew();
         self.counters().platform.inits += 1;
         self.clear_tables();
         self.forget();

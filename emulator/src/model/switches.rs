@@ -13,12 +13,17 @@ macro_rules! choice {
 
         impl $name {
             /// Finds a value by its name.
+            #[allow(dead_code, reason = "not each choice is read")]
             pub fn parse(text: &str) -> Result<Self, String> {
                 match text {
                     $($text => Ok(Self::$value),)+
                     _ => Err(format!("{text:?} is none of {}", [$($text),+].join(", "))),
                 }
             }
+
+            /// The names of all values.
+            #[allow(dead_code, reason = "not each choice is listed")]
+            pub const NAMES: &'static [&'static str] = &[$($text),+];
 
             /// The name of the value.
             #[allow(dead_code, reason = "not each choice is shown")]
@@ -148,6 +153,16 @@ choice! {
     }
 }
 
+choice! {
+    /// The firmware processor offers the full shutdown of SNP.
+    pub enum X86Shutdown {
+        /// The driver shuts SNP down for good.
+        On = "on",
+        /// The driver's shutdown leaves SnpEn, RMPOPT_BASE and the RMP.
+        Off = "off",
+    }
+}
+
 /// How long a scan's result stays in the memory that the cores share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredResult {
@@ -207,6 +222,8 @@ pub struct Switches {
     pub stored_result: StoredResult,
     /// See [`DuringInit`].
     pub during_init: DuringInit,
+    /// See [`X86Shutdown`].
+    pub x86_shutdown: X86Shutdown,
 }
 
 impl Default for Switches {
@@ -223,6 +240,7 @@ impl Default for Switches {
             rules: Rules::Fatal,
             stored_result: StoredResult::Kept,
             during_init: DuringInit::Fatal,
+            x86_shutdown: X86Shutdown::Off,
         }
     }
 }
@@ -246,6 +264,7 @@ impl Switches {
             "rules" => put(&mut self.rules, Rules::parse(value)),
             "stored_result" => put(&mut self.stored_result, StoredResult::parse(value)),
             "during_init" => put(&mut self.during_init, DuringInit::parse(value)),
+            "x86_shutdown" => put(&mut self.x86_shutdown, X86Shutdown::parse(value)),
             _ => return None,
         })
     }
@@ -264,6 +283,7 @@ impl Switches {
             rules: self.rules.name(),
             stored_result: self.stored_result.name(),
             during_init: self.during_init.name(),
+            x86_shutdown: self.x86_shutdown.name(),
         }
     }
 }
@@ -282,6 +302,7 @@ pub struct SwitchList {
     pub rules: &'static str,
     pub stored_result: String,
     pub during_init: &'static str,
+    pub x86_shutdown: &'static str,
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ impl Machine {
             return Ok(INPUT);
         }
         let old = self.rmp.authoritative(pa);
-        if old.immutable {
+        if old.immutable || self.firmware.fixes(pa, new.size.bytes()) {
             return Ok(PERMISSION);
         }
         let overlap = match new.size {

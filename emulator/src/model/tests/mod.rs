@@ -4,6 +4,7 @@
 
 mod msr;
 mod platform;
+mod psp;
 mod random;
 mod rmpopt;
 mod update;
@@ -87,6 +88,7 @@ pub fn config(kind: Kind) -> Config {
         },
         firmware: vec![3],
         snp: true,
+        psp: false,
     }
 }
 
