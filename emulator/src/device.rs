@@ -122,7 +122,7 @@ impl Device {
                 let command = read(memory, pa)?;
                 let low = u64::from(read(memory, bar + BUFFER)?);
                 let high = u64::from(read(memory, bar + BUFFER + 4)?);
-                self.command(machine, init, memory, command, low | high << 32)
+                self.command(machine, init, memory, command, low | (high << 32))
             }
             INTERRUPT_STATUS => {
                 // A bit is cleared by writing it.
@@ -306,7 +306,7 @@ mod tests {
         };
         // Polled: no interrupt.
         store(&mut d, &mut m, &ram, COMMAND, SNP_DF_FLUSH << 16).unwrap();
-        assert_eq!(load(&ram, COMMAND), SNP_DF_FLUSH << 16 | ANSWERED | 1);
+        assert_eq!(load(&ram, COMMAND), (SNP_DF_FLUSH << 16) | ANSWERED | 1);
         assert_eq!(status(&d), 0);
         assert!(ram.write(0x2000, &1_u64.to_le_bytes()));
         assert!(ram.write(BAR + BUFFER, &0x2000_u64.to_le_bytes()));

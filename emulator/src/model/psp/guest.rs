@@ -104,8 +104,8 @@ impl Machine {
     pub(super) fn launch_update(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let (pa, what, page) = (buffer.page(0)?, buffer.u32(8)?, buffer.page(16)?);
-        let (huge, kind) = (what & 1 != 0, what >> 1 & 7);
-        if what >> 4 & 1 != 0 {
+        let (huge, kind) = (what & 1 != 0, (what >> 1) & 7);
+        if (what >> 4) & 1 != 0 {
             return Err(Fatal("pages of a migration image are not modelled".into()).into());
         }
         if !PAGE_TYPES.contains(&kind) {

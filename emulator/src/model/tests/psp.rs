@@ -276,7 +276,7 @@ fn an_asid_is_flushed_before_it_is_used_again() {
     assert_eq!(host.send(LAUNCH_START, &start), Status::SUCCESS);
     assert_eq!(host.send(ACTIVATE, &[CONTEXT, 7]), Status::DFFLUSH_REQUIRED);
     assert_eq!(
-        host.send(SNP_SHUTDOWN_EX, &[8 | 1 << 32]),
+        host.send(SNP_SHUTDOWN_EX, &[8 | (1 << 32)]),
         Status::DFFLUSH_REQUIRED
     );
     assert_eq!(host.send(SNP_DF_FLUSH, &[]), Status::SUCCESS);
@@ -298,11 +298,14 @@ fn sev_has_its_own_state_and_memory() {
     assert!(host.m.psp_platform().contains("sev=1"));
     let status = host.send(PAGE_RECLAIM, &[PAGES + PAGE]);
     assert_eq!(status, Status::INVALID_PAGE_STATE);
-    let shutdown = host.send(SNP_SHUTDOWN_EX, &[8 | 1 << 32]);
+    let shutdown = host.send(SNP_SHUTDOWN_EX, &[8 | (1 << 32)]);
     assert_eq!(shutdown, Status::INVALID_PLATFORM_STATE);
     assert_eq!(host.send(SHUTDOWN, &[]), Status::SUCCESS);
     assert_eq!(host.send(PAGE_RECLAIM, &[PAGES + PAGE]), Status::SUCCESS);
-    assert_eq!(host.send(SNP_SHUTDOWN_EX, &[8 | 1 << 32]), Status::SUCCESS);
+    assert_eq!(
+        host.send(SNP_SHUTDOWN_EX, &[8 | (1 << 32)]),
+        Status::SUCCESS
+    );
 }
 
 #[test]
@@ -321,7 +324,7 @@ fn both_shutdowns() {
         assert_eq!(host.ram.word(LIST + 8), info);
         host.m.snp_prepare();
         host.init();
-        let shutdown = [8 | flags << 32];
+        let shutdown = [8 | (flags << 32)];
         assert_eq!(host.send(SNP_SHUTDOWN_EX, &shutdown), Status::SUCCESS);
         assert_eq!((host.m.phase(), host.m.snp()), (phase, snp), "{value}");
         let again = host.send(SNP_SHUTDOWN_EX, &shutdown);
@@ -363,7 +366,7 @@ fn what_is_not_modelled_ends_the_run() {
         (SNP_INIT_EX, [0b1001, 0, 0, 0]),
         (SNP_SHUTDOWN_EX, [8, 0, 0, 0]),
         (LAUNCH_START, [CONTEXT, 1 << 17, 0, 1]),
-        (LAUNCH_UPDATE, [CONTEXT, page_of(1) | 1 << 4, PAGES, 0]),
+        (LAUNCH_UPDATE, [CONTEXT, page_of(1) | (1 << 4), PAGES, 0]),
     ] {
         let answer = host.command(command, &words);
         assert!(
