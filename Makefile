@@ -60,10 +60,12 @@ emulator: ## build the QEMU plugin that is the SEV-SNP host
 	@$(TREE)/scripts/root
 	@$(LOCK) $(TREE)/scripts/cargo emulator emulator build --quiet --release
 
-# Programs for the guest, and what starts QEMU: C, static, one file each.
+# Programs for the guest, and what starts QEMU: C, static, one file each. Beside
+# them a selftest of the kernel's own.
 guest-tools:
 	@$(TREE)/scripts/root
 	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/guest-tools $(TREE)
+	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/kvm-selftests $(TREE)
 
 all-parts: module test-modules emulator guest-tools
 

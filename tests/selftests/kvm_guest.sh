@@ -1,0 +1,178 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# host: psp
+# The stock ccp and kvm_amd bring SNP up, and KVM's guests come and go in every way:
+# the emulator's RMP is as before each time. The module is not loaded.
+. "$(dirname "$0")/tap.sh"
+begin 53
+require_emulator
+require "needs a firmware processor" grep -q 0x14ca /sys/bus/pci/devices/*/device
+require "needs kvm_snp_guest" command -v kvm_snp_guest
+
+unload
+work=/tmp/kvm_guest
+rm -rf $work && mkdir $work
+
+# Assigned pages of guests and of the firmware, in all memory.
+pages()
+{
+	emu assigned all | awk -v of="$1" '
+		{ for (i = 3; i <= NF; i++) { split($i, f, "="); if (f[1] == of) n += f[2] } }
+		END { print n + 0 }'
+}
+
+# start N OPTION...: guest N, whose stdin is the fifo $work/N.in, until it says that it is
+# there or fails.
+start()
+{
+	number=$1
+	shift
+	rm -f "$work/$number".*
+	mkfifo "$work/$number".in
+	kvm_snp_guest "$@" <"$work/$number".in >"$work/$number".out 2>&1 &
+	echo $! >"$work/$number".pid
+	# Somebody has to hold the other end.
+	sleep 1000 >"$work/$number".in &
+	echo $! >"$work/$number".hold
+	poll 120 said "$number" 'ready|error'
+	tail -n 1 "$work/$number".out
+}
+
+said()
+{
+	grep -qE "$2" "$work/$1".out
+}
+
+gone()
+{
+	! kill -0 "$(cat "$work/$1".pid)" 2>/dev/null
+}
+
+# tell N COMMAND...: its answer.
+tell()
+{
+	number=$1
+	shift
+	lines=$(wc -l <"$work/$number".out)
+	echo "$*" >"$work/$number".in
+	poll 60 answered
+	tail -n 1 "$work/$number".out
+}
+
+answered()
+{
+	[ "$(wc -l <"$work/$number".out)" -gt "$lines" ]
+}
+
+# end N [SIGNAL]: by the end of its stdin, or by a signal.
+end()
+{
+	[ -z "$2" ] || kill -"$2" "$(cat "$work/$1".pid)"
+	kill "$(cat "$work/$1".hold)" 2>/dev/null
+	poll 60 gone "$1"
+}
+
+# KVM frees a guest's memory when the last descriptor is closed, the firmware's page last.
+as_before()
+{
+	[ "$(emu assigned all)" = "$before" ] && emu psp show | grep -q ' guests=0 '
+}
+
+more_updates()
+{
+	[ "$(emu get psp.snp-launch-update)" -gt "$updates" ]
+}
+
+initialised()
+{
+	[ "$(emu snp phase)" = initialised ]
+}
+
+snp_en()
+{
+	[ "$(emu snp show)" = on ]
+}
+
+# SNP comes up.
+is "SNP is off" "$(emu snp show) $(emu snp phase)" "off uninitialised"
+ok "modprobe ccp" modprobe ccp
+is "ccp alone initialises nothing" "$(emu snp show) $(emu get psp.snp-init-ex)" "off 0"
+ok "SNP_INIT_EX takes two seconds" emu psp init_ms 2000
+modprobe kvm_amd &
+within 60 "kvm_amd has SnpEn set" snp_en
+is "SNP_INIT is not over then" "$(emu snp phase)" initialising
+within 60 "SNP_INIT ends" initialised
+wait
+emu psp init_ms 300 >/dev/null
+ok "there is /dev/kvm" [ -e /dev/kvm ]
+like "SEV is initialised, too" "$(emu psp show)" "snp=initialised sev=1 guests=0 *"
+ok "kvm_amd says that it has SNP" sh -c 'dmesg | grep -q "kvm_amd: SEV-SNP enabled"'
+before=$(emu assigned all)
+firmware=$(pages firmware)
+is "no page is a guest's" "$(pages guest)" 0
+
+# One guest: 16 MiB, of which the firmware fills 64 pages; a VMSA, a context, a page for messages.
+is "a guest of 16 MiB" "$(start 1 -m 16 -u 64)" ready
+is "its pages and its VMSA are assigned" "$(pages guest)" 4097
+is "and two pages of the firmware more" "$(pages firmware)" $((firmware + 2))
+like "the firmware knows it" "$(emu psp guests)" "0x* asid=* launch=running pages=65"
+is "a hole of 8 pages" "$(tell 1 punch 8 8)" ok
+is "8 pages less" "$(pages guest)" 4089
+is "a hole of 2 MiB" "$(tell 1 punch 512 512)" ok
+is "512 pages less" "$(pages guest)" 3577
+is "the hole is filled again" "$(tell 1 fault 512 512)" ok
+is "512 pages more" "$(pages guest)" 4089
+is "memory attributes: shared" "$(tell 1 shared 1024 512)" ok
+is "memory attributes: private" "$(tell 1 private 1024 512)" ok
+is "a word that is none" "$(tell 1 push 1 1)" "error: push: Invalid argument"
+end 1
+within 60 "it exits: all is as before" as_before
+
+# By SIGKILL, while it runs and in the middle of its launch.
+is "a guest for SIGKILL" "$(start 1 -m 16)" ready
+end 1 KILL
+within 60 "it is killed: all is as before" as_before
+is "a guest without LAUNCH_FINISH" "$(start 1 -m 8 -s)" ready
+end 1 KILL
+within 60 "it is killed: all is as before" as_before
+for turn in 1 2 3; do
+	updates=$(emu get psp.snp-launch-update)
+	kvm_snp_guest -m 64 -u 16384 </dev/null >$work/1.out 2>&1 &
+	echo $! >$work/1.pid
+	poll 60 said 1 started
+	poll 60 more_updates
+	kill -KILL "$(cat $work/1.pid)"
+	poll 60 gone 1
+	is "turn $turn: killed before LAUNCH_UPDATE is through" "$(grep -c ready $work/1.out)" 0
+	within 60 "turn $turn: all is as before" as_before
+done
+
+# Descriptors closed in any order.
+for order in "vcpu vm memory" "vcpu memory vm" "vm vcpu memory" "vm memory vcpu" "memory vm vcpu" "memory vcpu vm"; do
+	start 1 -m 8 >/dev/null
+	for which in $order; do
+		answer=$(tell 1 close "$which")
+		[ "$answer" = ok ] || break
+	done
+	is "closed: $order" "$answer" ok
+	end 1
+	within 60 "all is as before" as_before
+done
+
+# The kernel's own test of KVM_SEV_INIT2. The emulator has it; elsewhere it may be built from the kernel's tree.
+if command -v sev_init2_tests >/dev/null; then
+	ok "the kernel's sev_init2_tests" sev_init2_tests
+	within 60 "all is as before" as_before
+else
+	skip "the kernel's sev_init2_tests" "it is not built"
+fi
+
+# kvm_amd goes.
+rmmod kvm_amd
+is "without kvm_amd the firmware has left, SnpEn stays" "$(emu snp phase) $(emu snp show)" "shut-down on"
+is "no page of a guest or of the driver is left" "$(pages guest) $(emu psp show | grep -c 'guests=0')" "0 1"
+rmmod ccp
+emu snp on >/dev/null
+is "no page is leaked" "$(log_since | grep -ci 'leak')" 0
+no_splat "the kernel log is clean"
+finish
