@@ -4,7 +4,7 @@
 # The stock ccp and kvm_amd bring SNP up, and KVM's guests come and go in every way:
 # the emulator's RMP is as before each time. The module is not loaded.
 . "$(dirname "$0")/tap.sh"
-begin 53
+begin 71
 require_emulator
 require "needs a firmware processor" grep -q 0x14ca /sys/bus/pci/devices/*/device
 require "needs kvm_snp_guest" command -v kvm_snp_guest
@@ -18,6 +18,14 @@ pages()
 {
 	emu assigned all | awk -v of="$1" '
 		{ for (i = 3; i <= NF; i++) { split($i, f, "="); if (f[1] == of) n += f[2] } }
+		END { print n + 0 }'
+}
+
+# Assigned pages of guests in the GiBs of a node.
+node_pages()
+{
+	emu assigned all | awk -v node="$1" -v half="$half" '
+		{ gib = $1 + 0; split($4, f, "="); if ((gib >= half) == node) n += f[2] }
 		END { print n + 0 }'
 }
 
@@ -159,6 +167,33 @@ for order in "vcpu vm memory" "vcpu memory vm" "vm vcpu memory" "vm memory vcpu"
 	within 60 "all is as before" as_before
 done
 
+# Many at once, on the two nodes. Node 1 has the upper half of memory, above the hole.
+half=6
+for number in 1 2 3 4 5 6; do
+	start $number -m 16 -n $((number % 2)) >$work/result.$number &
+done
+wait_for_all()
+{
+	[ "$(cat "$work"/result.? | grep -c ready)" = 6 ]
+}
+within 120 "six guests at once" wait_for_all
+is "the firmware knows six" "$(emu psp guests | grep -c running)" 6
+at_least "those of node 1 have its memory" "$(node_pages 1)" $((3 * 4096))
+at_least "those of node 0 have the other" "$(node_pages 0)" $((3 * 4096))
+for number in 1 2 3 4 5 6; do
+	[ $((number % 3)) != 0 ] || kill -KILL "$(cat $work/$number.pid)"
+	end $number
+done
+within 60 "they end, two by SIGKILL: all is as before" as_before
+
+# The firmware fails.
+for command in snp-gctx-create snp-launch-start snp-activate snp-launch-update snp-launch-finish; do
+	emu fail $command 0x13 >/dev/null
+	like "$command fails" "$(start 1 -m 8)" "error: KVM_SEV_SNP_LAUNCH_*"
+	end 1
+	within 60 "$command: all is as before" as_before
+done
+
 # The kernel's own test of KVM_SEV_INIT2. The emulator has it; elsewhere it may be built from the kernel's tree.
 if command -v sev_init2_tests >/dev/null; then
 	ok "the kernel's sev_init2_tests" sev_init2_tests
@@ -167,11 +202,18 @@ else
 	skip "the kernel's sev_init2_tests" "it is not built"
 fi
 
-# kvm_amd goes.
+# kvm_amd goes and comes.
 rmmod kvm_amd
 is "without kvm_amd the firmware has left, SnpEn stays" "$(emu snp phase) $(emu snp show)" "shut-down on"
 is "no page of a guest or of the driver is left" "$(pages guest) $(emu psp show | grep -c 'guests=0')" "0 1"
-rmmod ccp
+modprobe kvm_amd
+is "it comes back" "$(emu snp phase) $(emu get psp.snp-init-ex)" "initialised 2"
+# The driver's own memory is elsewhere now.
+before=$(emu assigned all)
+is "and has a guest" "$(start 1 -m 8)" ready
+end 1
+within 60 "that ends: all is as before" as_before
+rmmod kvm_amd ccp
 emu snp on >/dev/null
 is "no page is leaked" "$(log_since | grep -ci 'leak')" 0
 no_splat "the kernel log is clean"
