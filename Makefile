@@ -80,7 +80,7 @@ doctor: ## say what a build needs and this machine lacks, and what to do
 ## See it
 
 run: all-parts ## show the module at work in an emulated SEV-SNP host
-	@$(TREE)/scripts/host $(TREE)/scripts/demo
+	@$(TREE)/scripts/show
 
 shell: all-parts ## a root shell in that host, the module loaded
 	@$(TREE)/scripts/host --shell
