@@ -9,7 +9,7 @@ $(error the path of this tree has a space in it, which the kernel's build does n
 endif
 JOBS := $(shell nproc)
 # The kernel: see scripts/root.
-export KERNEL SUITE
+export KERNEL KERNEL_UNTESTED SUITE
 # The emulated host's shape: see scripts/host.
 export CPUS CORES THREADS NODES SOCKETS DISTANCES MEMORY DIMMS MODEL CPU EMU PSP APPEND
 export REPORT PLUGIN OUT TIMEOUT
@@ -53,7 +53,8 @@ ifdef KDIR
 	@$(if $(filter module,$@),cp $(output)/rmpopt.ko $(TREE)/build/ && mv $(TREE)/build/rmpopt.ko $(TREE)/)
 else
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build $(QUIET) $@
+	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build \
+		KERNEL_UNTESTED=$(KERNEL_UNTESTED) $(QUIET) $@
 endif
 
 emulator: ## build the QEMU plugin that is the SEV-SNP host
@@ -115,7 +116,8 @@ help: ## this list
 	@echo
 	@echo "Variables:"
 	@echo "  KERNEL=amd64         the image: amd64, cloud, rt, a series (7.2, 7.2-rt) or release"
-	@echo "  SUITE=trixie         the Debian suite of the tools and the kernel"
+	@echo "  SUITE=trixie         the Debian suite of the tools and the kernel; forky, sid, experimental"
+	@echo "  KERNEL_UNTESTED=1    a kernel too that is not in scripts/kernel-series"
 	@echo "  CPUS=8 CORES=4 THREADS=2 NODES=2 MEMORY=8G DIMMS=0 MODEL=zen6"
 	@echo "                       the emulated host; MODEL: zen6, zen5, zen4, none"
 	@echo "  RMPOPT_CACHE=/path   where the root and the kernel tree are kept"

@@ -22,10 +22,10 @@ key() {
 
 paths() {
 	ROOT_KEY=$SUITE-$(key "$TREE/scripts/bootstrap")
-	KERNEL_KEY=$(key "$TREE/scripts/inside/kernel" \
+	KERNEL_KEY=$(key "$TREE/scripts/inside/kernel" "$TREE/scripts/kernel-series" \
 		"$TREE/scripts/inside/check-symbols")
 	ROOT=$CACHE/root-$ROOT_KEY
-	KERNEL_DIR=$CACHE/kernel-$ROOT_KEY-$KERNEL_KEY-$KERNEL
+	KERNEL_DIR=$CACHE/kernel-$ROOT_KEY-$KERNEL_KEY-$KERNEL${KERNEL_UNTESTED:+-untested}
 }
 
 # Runs a command as root of its own mount and process namespace: nothing that
