@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The module by the kernel's build system alone, without our Makefile: in its
+# own folder, installed, and into another folder. Built in the root, against the
+# tree of KERNEL.
+set -eu
+tree=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
+work=$tree/build/kbuild
+checks=0 failures=0
+
+# check NAME COMMAND...
+check() {
+	name=$1
+	shift
+	checks=$((checks + 1))
+	if "$@" >"$work/output" 2>&1; then
+		echo "ok $checks - $name"
+	else
+		failures=$((failures + 1))
+		echo "not ok $checks - $name"
+		tail -n 20 "$work/output" | sed 's/^/# /'
+	fi
+}
+
+# What a package of the module's source would hold.
+sources="Kbuild load.rs rmpopt_mod.rs configfs debugfs engine sev sys"
+rm -rf "$work"
+mkdir -p "$work/source" "$work/other"
+for path in $sources; do
+	cp -r "$tree/$path" "$work/source/"
+done
+files=$(find "$work/source" -type f | wc -l)
+
+kbuild() {
+	"$tree/scripts/in-root" make -s -C /kernel/build M="$work/source" CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
+}
+
+clean() {
+	for path in $sources; do
+		diff -r "$tree/$path" "$work/source/$path" || return
+	done
+	[ "$(find "$work/source" -type f | wc -l)" = "$files" ]
+}
+
+is_module() {
+	"$tree/scripts/in-root" modinfo -F vermagic "$1"
+	[ "$("$tree/scripts/in-root" modinfo -F name "$1")" = rmpopt ]
+}
+
+check "in its own folder" kbuild -j2 modules
+check "that is the module" is_module "$work/source/rmpopt.ko"
+check "modules_install" kbuild INSTALL_MOD_PATH="$work/installed" modules_install
+check "it is where modprobe looks" is_module "$(echo "$work"/installed/lib/modules/*/updates/rmpopt.ko*)"
+check "clean" kbuild clean
+check "then the folder is as it was" clean
+check "into another folder" kbuild -j2 MO="$work/other" modules
+check "that is the module too" is_module "$work/other/rmpopt.ko"
+check "the folder itself is as it was" clean
+
+echo "1..$checks"
+[ $failures = 0 ]
