@@ -21,7 +21,7 @@ unload
 log_mark
 insmod "$MODULES/rmp_storm.ko" regions=3 threads=8 || bail "rmp_storm.ko does not load"
 rm -f /tmp/storm.done
-{ try write $STORM/run "20 1" >/tmp/storm.result; : >/tmp/storm.done; } &
+{ try write $STORM/run "60 1" >/tmp/storm.result; : >/tmp/storm.done; } &
 while [ ! -e /tmp/storm.done ]; do
 	is "insmod" "$(try insmod "$MODULE")" ok
 	sleep 0.7

@@ -147,8 +147,20 @@ within 60 "the first pass ends" idle
 scans=$(number rmpopt.scans)
 failed=$(number rmpopt.failed_scans)
 verify=$(number rmpopt.verify)
-# But what it asks for to see whether all is still there.
-report=$(($(number rmpopt.report) - $(sed -n 's/^looks: //p' $DEBUG/stats)))
+# But what it asks for to see whether all is still there: both are read between
+# two of these looks.
+looks()
+{
+	sed -n 's/^looks: //p' $DEBUG/stats
+}
+
+reports()
+{
+	before=$(looks)
+	report=$(number rmpopt.report)
+	[ "$(looks)" = "$before" ] && report=$((report - before))
+}
+poll 60 reports
 ud=$(number rmpopt.ud)
 writes=$(number rmpopt_base.writes)
 led >/tmp/led

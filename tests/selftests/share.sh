@@ -145,6 +145,8 @@ share()
 	go "$other"
 	seen "$other" $CONVERSIONS
 	converts
+	# Until then counts may be forgotten once more.
+	within 60 "$other between: the change-over ends" shared
 	agree "$other between"
 	is "missed" "$(stat missed)" 0
 	unload
