@@ -15,6 +15,8 @@ export CPUS CORES THREADS NODES SOCKETS DISTANCES MEMORY DIMMS MODEL CPU EMU PSP
 export REPORT PLUGIN OUT TIMEOUT
 # The root and the tests: see scripts/root, tests/run.
 export MIRROR RMPOPT_CACHE T
+# See tests/vng.
+export CMD TEST_PROGS
 
 ROOT := $(TREE)/scripts/in-root
 # One build at a time in a tree.
@@ -26,7 +28,7 @@ QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 # See bench/run.
 export SHAPES
 
-.PHONY: all module test-modules emulator guest-tools all-parts run shell test check \
+.PHONY: all module test-modules emulator guest-tools all-parts run shell test vng check \
 	bench bench-modules doctor \
 	fmt clean distclean help modules_install
 
@@ -90,6 +92,9 @@ shell: all-parts ## a root shell in that host, the module loaded
 
 test: all-parts ## all tests; T=PATTERN runs those whose name matches
 	@$(TREE)/tests/run
+
+vng: all-parts ## the selftests by kselftest, under virtme-ng; CMD='...' runs a command there
+	@$(TREE)/tests/vng
 
 bench: all-parts bench-modules ## measure against the published algorithm; SHAPES="16x204 ..." only those (CPUs x regions)
 	@$(LOCK) $(TREE)/scripts/cargo bench/report bench/target build --quiet --release
