@@ -57,7 +57,7 @@ is "a guest gets pages" "$(try write $GUEST/cmd "assign 4 2m 1 5")" ok
 is "and gives them back" "$(try write $GUEST/cmd "release all")" ok
 rmmod snp_guest
 
-# Memory goes and comes. These hosts keep the last GiB for what can be moved.
+# Memory goes and comes: the DIMM that these hosts have.
 if [ -n "$EMULATOR" ]; then
 	last=$(ram_regions | tail -n 1)
 	ok "GiB $last goes offline" state "$last" offline
