@@ -378,3 +378,26 @@ free_regions()
 		/:/ { held[$1 + 0] = 1; next }
 		!($1 in held)'
 }
+
+# memory_state REGION online|offline: all memory blocks of a region.
+memory_state()
+{
+	block_bytes=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
+	block=$(($1 * 0x40000000 / block_bytes))
+	while [ $((block * block_bytes)) -lt $((($1 + 1) * 0x40000000)) ]; do
+		file=/sys/devices/system/memory/memory$block/state
+		[ ! -e "$file" ] || echo "$2" >"$file" || return 1
+		block=$((block + 1))
+	done
+}
+
+# listed REGION, unlisted REGION: it has a line in rmpopt-table, or none.
+listed()
+{
+	[ -n "$(table_of "$1")" ]
+}
+
+unlisted()
+{
+	! listed "$1"
+}

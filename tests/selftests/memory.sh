@@ -9,28 +9,6 @@ require_rmpopt
 
 turns=100
 all=$(cat /sys/devices/system/cpu/online)
-block_bytes=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
-
-# state REGION online|offline: all memory blocks of a region.
-state()
-{
-	block=$(($1 * 0x40000000 / block_bytes))
-	while [ $((block * block_bytes)) -lt $((($1 + 1) * 0x40000000)) ]; do
-		file=/sys/devices/system/memory/memory$block/state
-		[ ! -e "$file" ] || echo "$2" >"$file" || return 1
-		block=$((block + 1))
-	done
-}
-
-listed()
-{
-	[ -n "$(table_of "$1")" ]
-}
-
-unlisted()
-{
-	! listed "$1"
-}
 
 everywhere()
 {
@@ -52,7 +30,7 @@ within 120 "all of RAM is optimised" complete
 # The last DIMMs hold nothing that cannot be moved.
 set -- $(ram_regions | tail -n 12)
 first=$1
-ok "GiB $first goes offline" state "$first" offline
+ok "GiB $first goes offline" memory_state "$first" offline
 within 60 "it has no line any more" unlisted "$first"
 is "no other line is gone" "$(table | wc -l)" $(($(ram_regions | wc -l) - 1))
 # Meanwhile it gets an assigned page and loses it: no core has it any more, and
@@ -62,7 +40,7 @@ ok "a page of it is assigned" emu set-entry "$page" assigned=1 asid=1
 ok "and released" emu set-entry "$page"
 is "no core has it" "$(emu optimised "$first")" none
 emu reset >/dev/null
-ok "GiB $first comes back" state "$first" online
+ok "GiB $first comes back" memory_state "$first" online
 within 60 "it has a line again" listed "$first"
 within 60 "it is optimised on all CPUs" everywhere "$first"
 at_most "that cost a scan at most" "$(emu get rmpopt.scans)" 1
@@ -77,8 +55,8 @@ while [ $gone -lt $turns ] && [ $turn -lt $((2 * turns)) ]; do
 	region=$(eval "echo \${$((turn % 10 + 1))}")
 	[ $((turn % 20)) != 0 ] || emu forget >/dev/null
 	during || break
-	state "$region" offline 2>/dev/null && gone=$((gone + 1))
-	during && state "$region" online 2>/dev/null && came=$((came + 1))
+	memory_state "$region" offline 2>/dev/null && gone=$((gone + 1))
+	during && memory_state "$region" online 2>/dev/null && came=$((came + 1))
 	turn=$((turn + 1))
 done
 emu time none

@@ -8,28 +8,6 @@ begin 22
 require_model zen5 zen4
 require_test_module snp_guest
 
-block_bytes=$((0x$(cat /sys/devices/system/memory/block_size_bytes)))
-
-# state REGION online|offline: all memory blocks of a region.
-state()
-{
-	block=$(($1 * 0x40000000 / block_bytes))
-	while [ $((block * block_bytes)) -lt $((($1 + 1) * 0x40000000)) ]; do
-		file=/sys/devices/system/memory/memory$block/state
-		[ ! -e "$file" ] || echo "$2" >"$file" || return 1
-		block=$((block + 1))
-	done
-}
-
-listed()
-{
-	[ -n "$(table | awk -v region="$1" '$1 == region')" ]
-}
-
-unlisted()
-{
-	! listed "$1"
-}
 
 unload
 log_mark
@@ -60,9 +38,9 @@ rmmod snp_guest
 # Memory goes and comes: the DIMM that these hosts have.
 if [ -n "$EMULATOR" ]; then
 	last=$(ram_regions | tail -n 1)
-	ok "GiB $last goes offline" state "$last" offline
+	ok "GiB $last goes offline" memory_state "$last" offline
 	within 60 "it has no line any more" unlisted "$last"
-	ok "GiB $last comes back" state "$last" online
+	ok "GiB $last comes back" memory_state "$last" online
 	within 60 "it has a line again" listed "$last"
 fi
 
