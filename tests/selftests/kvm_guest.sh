@@ -4,7 +4,7 @@
 # The stock ccp and kvm_amd bring SNP up, and KVM's guests come and go in every way:
 # the emulator's RMP is as before each time. The module is not loaded.
 . "$(dirname "$0")/tap.sh"
-begin 71
+begin 73
 require_emulator
 require "needs a firmware processor" grep -q 0x14ca /sys/bus/pci/devices/*/device
 require "needs kvm_snp_guest" command -v kvm_snp_guest
@@ -214,6 +214,12 @@ is "and has a guest" "$(start 1 -m 8)" ready
 end 1
 within 60 "that ends: all is as before" as_before
 rmmod kvm_amd ccp
+emu switch x86_shutdown on >/dev/null
+modprobe kvm_amd
+is "initialised where the shutdown is a full one" "$(emu snp phase)" initialised
+rmmod kvm_amd ccp
+is "after that SnpEn is clear" "$(emu snp phase) $(emu snp show)" "uninitialised off"
+emu switch x86_shutdown off >/dev/null
 emu snp on >/dev/null
 is "no page is leaked" "$(log_since | grep -ci 'leak')" 0
 no_splat "the kernel log is clean"
