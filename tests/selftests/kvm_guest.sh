@@ -4,22 +4,12 @@
 # The stock ccp and kvm_amd bring SNP up, and KVM's guests come and go in every way:
 # the emulator's RMP is as before each time. The module is not loaded.
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/kvm.sh"
 begin 73
 require_emulator
-require "needs a firmware processor" grep -q 0x14ca /sys/bus/pci/devices/*/device
-require "needs kvm_snp_guest" command -v kvm_snp_guest
+require_kvm_guests
 
 unload
-work=/tmp/kvm_guest
-rm -rf $work && mkdir $work
-
-# Assigned pages of guests and of the firmware, in all memory.
-pages()
-{
-	emu assigned all | awk -v of="$1" '
-		{ for (i = 3; i <= NF; i++) { split($i, f, "="); if (f[1] == of) n += f[2] } }
-		END { print n + 0 }'
-}
 
 # Assigned pages of guests in the GiBs of a node.
 node_pages()
@@ -29,71 +19,9 @@ node_pages()
 		END { print n + 0 }'
 }
 
-# start N OPTION...: guest N, whose stdin is the fifo $work/N.in, until it says that it is
-# there or fails.
-start()
-{
-	number=$1
-	shift
-	rm -f "$work/$number".*
-	mkfifo "$work/$number".in
-	kvm_snp_guest "$@" <"$work/$number".in >"$work/$number".out 2>&1 &
-	echo $! >"$work/$number".pid
-	# Somebody has to hold the other end.
-	sleep 1000 >"$work/$number".in &
-	echo $! >"$work/$number".hold
-	poll 120 said "$number" 'ready|error'
-	tail -n 1 "$work/$number".out
-}
-
-said()
-{
-	grep -qE "$2" "$work/$1".out
-}
-
-gone()
-{
-	! kill -0 "$(cat "$work/$1".pid)" 2>/dev/null
-}
-
-# tell N COMMAND...: its answer.
-tell()
-{
-	number=$1
-	shift
-	lines=$(wc -l <"$work/$number".out)
-	echo "$*" >"$work/$number".in
-	poll 60 answered
-	tail -n 1 "$work/$number".out
-}
-
-answered()
-{
-	[ "$(wc -l <"$work/$number".out)" -gt "$lines" ]
-}
-
-# end N [SIGNAL]: by the end of its stdin, or by a signal.
-end()
-{
-	[ -z "$2" ] || kill -"$2" "$(cat "$work/$1".pid)"
-	kill "$(cat "$work/$1".hold)" 2>/dev/null
-	poll 60 gone "$1"
-}
-
-# KVM frees a guest's memory when the last descriptor is closed, the firmware's page last.
-as_before()
-{
-	[ "$(emu assigned all)" = "$before" ] && emu psp show | grep -q ' guests=0 '
-}
-
 more_updates()
 {
 	[ "$(emu get psp.snp-launch-update)" -gt "$updates" ]
-}
-
-initialised()
-{
-	[ "$(emu snp phase)" = initialised ]
 }
 
 snp_en()
@@ -145,13 +73,13 @@ end 1 KILL
 within 60 "it is killed: all is as before" as_before
 for turn in 1 2 3; do
 	updates=$(emu get psp.snp-launch-update)
-	kvm_snp_guest -m 64 -u 16384 </dev/null >$work/1.out 2>&1 &
-	echo $! >$work/1.pid
+	kvm_snp_guest -m 64 -u 16384 </dev/null >"$work"/1.out 2>&1 &
+	echo $! >"$work"/1.pid
 	poll 60 said 1 started
 	poll 60 more_updates
-	kill -KILL "$(cat $work/1.pid)"
+	kill -KILL "$(cat "$work"/1.pid)"
 	poll 60 gone 1
-	is "turn $turn: killed before LAUNCH_UPDATE is through" "$(grep -c ready $work/1.out)" 0
+	is "turn $turn: killed before LAUNCH_UPDATE is through" "$(grep -c ready "$work"/1.out)" 0
 	within 60 "turn $turn: all is as before" as_before
 done
 
@@ -170,7 +98,7 @@ done
 # Many at once, on the two nodes. Node 1 has the upper half of memory, above the hole.
 half=6
 for number in 1 2 3 4 5 6; do
-	start $number -m 16 -n $((number % 2)) >$work/result.$number &
+	start $number -m 16 -n $((number % 2)) >"$work"/result.$number &
 done
 wait_for_all()
 {
@@ -181,7 +109,7 @@ is "the firmware knows six" "$(emu psp guests | grep -c running)" 6
 at_least "those of node 1 have its memory" "$(node_pages 1)" $((3 * 4096))
 at_least "those of node 0 have the other" "$(node_pages 0)" $((3 * 4096))
 for number in 1 2 3 4 5 6; do
-	[ $((number % 3)) != 0 ] || kill -KILL "$(cat $work/$number.pid)"
+	[ $((number % 3)) != 0 ] || kill -KILL "$(cat "$work"/$number.pid)"
 	end $number
 done
 within 60 "they end, two by SIGKILL: all is as before" as_before
