@@ -17,6 +17,7 @@ const C_BIT: u64 = 1 << 51;
 const INIT: u32 = 0x01;
 const SHUTDOWN: u32 = 0x02;
 const PLATFORM_STATUS: u32 = 0x04;
+const DF_FLUSH: u32 = 0x0a;
 const SNP_PLATFORM_STATUS: u32 = 0x83;
 const SNP_DF_FLUSH: u32 = 0x84;
 const SNP_INIT_EX: u32 = 0x85;
@@ -354,6 +355,56 @@ fn a_command_fails_as_often_as_asked() {
     host.m.fail_command(Command::SnpDfFlush, 0x13, 2);
     for status in [Status(0x13), Status(0x13), Status::SUCCESS] {
         assert_eq!(host.send(SNP_DF_FLUSH, &[]), status);
+    }
+}
+
+#[test]
+fn each_command_can_fail_and_does_nothing_then() {
+    let numbers = [
+        INIT,
+        SHUTDOWN,
+        PLATFORM_STATUS,
+        DF_FLUSH,
+        SNP_PLATFORM_STATUS,
+        SNP_DF_FLUSH,
+        SNP_INIT_EX,
+        SNP_SHUTDOWN_EX,
+        DECOMMISSION,
+        ACTIVATE,
+        GCTX_CREATE,
+        LAUNCH_START,
+        LAUNCH_UPDATE,
+        LAUNCH_FINISH,
+        PAGE_RECLAIM,
+        FEATURE_INFO,
+    ];
+    assert_eq!(numbers.len(), Command::NAMES.len());
+    let mut host = Host::initialised();
+    host.launch(CONTEXT, 5);
+    host.give(PAGES, pre_guest(5));
+    let state = |host: &Host| {
+        let guests: Vec<_> = host.m.psp_guests().map(|g| format!("{g:?}")).collect();
+        let entries: Vec<_> = host.m.entries().collect();
+        format!("{} {guests:?} {entries:?}", host.m.psp_platform())
+    };
+    let before = state(&host);
+    for (number, name) in numbers.into_iter().zip(Command::NAMES) {
+        let command = Command::parse(name).unwrap();
+        host.m.fail_command(command, 0x13, 1);
+        // What each would be sent with, or nothing that it could use: it does not look.
+        assert_eq!(
+            host.send(number, &[CONTEXT, 1 << 17, PAGES, 0]),
+            Status(0x13),
+            "{name}"
+        );
+        assert_eq!(state(&host), before, "{name}");
+        // A failure is used up: the same command has its own answer again.
+        if let Ok(Answer::Now(status)) = host.command(number, &[0, 0, 0, 0]) {
+            assert_ne!(status, Status(0x13), "{name}");
+        }
+        host = Host::initialised();
+        host.launch(CONTEXT, 5);
+        host.give(PAGES, pre_guest(5));
     }
 }
 
