@@ -28,7 +28,7 @@ QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 # See bench/run.
 export SHAPES
 
-.PHONY: all module test-modules emulator guest-tools all-parts run shell test vng check \
+.PHONY: all module test-modules emulator rmpoptctl guest-tools all-parts run shell test vng check \
 	bench bench-modules doctor \
 	fmt clean distclean help modules_install
 
@@ -63,6 +63,12 @@ emulator: ## build the QEMU plugin that is the SEV-SNP host
 	@$(TREE)/scripts/root
 	@$(LOCK) $(TREE)/scripts/cargo emulator emulator build --quiet --release
 
+# The tests' target directory: what it depends on is compiled once.
+rmpoptctl: ## build the command line tool, build/rmpoptctl
+	@$(TREE)/scripts/root
+	@$(LOCK) $(TREE)/scripts/cargo rmpoptctl crates/rmpoptctl build --quiet --release
+	@ln -sf crates/rmpoptctl/x86_64-unknown-linux-gnu/release/rmpoptctl $(TREE)/build/rmpoptctl
+
 # Programs for the guest, and what starts QEMU: C, static, one file each. Beside
 # them a selftest of the kernel's own.
 guest-tools:
@@ -70,7 +76,7 @@ guest-tools:
 	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/guest-tools $(TREE)
 	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/kvm-selftests $(TREE)
 
-all-parts: module test-modules emulator guest-tools
+all-parts: module test-modules emulator rmpoptctl guest-tools
 
 modules_install: ## install rmpopt.ko for the kernel of KDIR=/path
 	$(if $(KDIR),,$(error modules_install installs for the kernel of a tree: KDIR=/path))
