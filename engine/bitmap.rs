@@ -2,6 +2,8 @@
 
 //! Bitmaps that several cores write at once.
 
+use core::ops::Range;
+
 /// One word of a bitmap: the kernel's atomics in the module, the standard library's in host tests.
 ///
 /// No operation orders other memory accesses. Who hands a bitmap to another core does that.
@@ -102,10 +104,27 @@ impl<'a, W: Word> Bits<'a, W> {
     ///
     /// Bits that change meanwhile may or may not be seen.
     pub(crate) fn iter_from(self, start: usize) -> impl Iterator<Item = usize> + use<'a, W> {
+        self.iter_in(0..usize::MAX, start)
+    }
+
+    /// The set bits in `range`, from `start` on to its end and then from its beginning up to `start`.
+    /// Where `start` lies outside of it, from its beginning on.
+    ///
+    /// Bits that change meanwhile may or may not be seen.
+    pub(crate) fn iter_in(
+        self,
+        range: Range<usize>,
+        start: usize,
+    ) -> impl Iterator<Item = usize> + use<'a, W> {
+        let start = if range.contains(&start) {
+            start
+        } else {
+            range.start
+        };
         let mut at = start;
         let mut wrapped = false;
         core::iter::from_fn(move || loop {
-            match self.next(at) {
+            match self.next(at).filter(|bit| *bit < range.end) {
                 Some(bit) if !wrapped || bit < start => {
                     at = bit.checked_add(1)?;
                     return Some(bit);
@@ -113,7 +132,7 @@ impl<'a, W: Word> Bits<'a, W> {
                 _ if wrapped => return None,
                 _ => {
                     wrapped = true;
-                    at = 0;
+                    at = range.start;
                 }
             }
         })

@@ -13,6 +13,7 @@ use super::{
     },
     pass::Board,
     region::{
+        self,
         index_of,
         RamRegion,
         Splitter, //
@@ -258,7 +259,8 @@ impl Machine {
         let Some(window) = core.window() else {
             return false;
         };
-        self.board().free.iter_from(start).any(|place| {
+        let covered = region::places(&self.ram, window.first, window.span);
+        self.board().free.iter_in(covered, start).any(|place| {
             let ram = self.ram.get(place);
             let offset = ram.and_then(|ram| window.offset(ram.region));
             offset.is_some_and(|offset| !core.table().test(offset as usize))

@@ -6,6 +6,7 @@ use crate::sev::addr::{
     PhysAddr,
     Region, //
 };
+use core::ops::Range;
 
 /// A region with RAM in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,4 +61,11 @@ impl Splitter {
 /// The place of a region in an ascending list.
 pub(crate) fn index_of(ram: &[RamRegion], region: Region) -> Option<usize> {
     ram.binary_search_by_key(&region, |r| r.region).ok()
+}
+
+/// The places in an ascending list of the regions from `first` on, up to `span` GiB behind it.
+pub(crate) fn places(ram: &[RamRegion], first: Region, span: u32) -> Range<usize> {
+    let end = first.gib().saturating_add(span);
+    let begin = ram.partition_point(|r| r.region < first);
+    begin..ram.partition_point(|r| r.region.gib() < end).max(begin)
 }

@@ -29,6 +29,23 @@ proptest! {
         prop_assert_eq!(round, expected);
     }
 
+    /// So does a part of it.
+    #[test]
+    fn in_a_range_as_a_set(set in prop::collection::btree_set(0usize..200, 0..60),
+                           begin in 0usize..210, length in 0usize..210, start in 0usize..260) {
+        let words = zeroed(200);
+        let bits = Bits(&words);
+        for bit in &set {
+            bits.set(*bit);
+        }
+        let range = begin..begin + length;
+        let inside: Vec<_> = set.iter().copied().filter(|bit| range.contains(bit)).collect();
+        let from = if range.contains(&start) { start } else { begin };
+        let (before, after): (Vec<usize>, Vec<usize>) = inside.iter().partition(|bit| **bit < from);
+        let round: Vec<_> = bits.iter_in(range, start).collect();
+        prop_assert_eq!(round, [after, before].concat());
+    }
+
     #[test]
     fn fill_sets_what_is_below(count in 0usize..300) {
         let words = zeroed(192);

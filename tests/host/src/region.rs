@@ -3,6 +3,7 @@
 use crate::{
     engine::region::{
         index_of,
+        places,
         RamRegion,
         Splitter, //
     },
@@ -56,6 +57,23 @@ fn regions_are_found_again() {
     });
     assert_eq!(index_of(&ram, Region::new(9).unwrap()), Some(1));
     assert_eq!(index_of(&ram, Region::new(4).unwrap()), None);
+}
+
+#[test]
+fn a_window_covers_the_places_of_its_regions() {
+    let ram = [3, 9, 10, 700].map(|gib| RamRegion {
+        region: Region::new(gib).unwrap(),
+        node: 0,
+    });
+    let covered = |first, span| places(&ram, Region::new(first).unwrap(), span);
+    assert_eq!(covered(3, 7), 0..2);
+    assert_eq!(covered(3, 8), 0..3);
+    assert_eq!(covered(4, 2048), 1..4);
+    assert_eq!(covered(10, 1), 2..3);
+    assert!(covered(11, 100).is_empty());
+    assert!(covered(0, 3).is_empty());
+    assert!(covered(701, u32::MAX).is_empty());
+    assert!(places(&[], Region::new(0).unwrap(), 2048).is_empty());
 }
 
 #[test]
