@@ -5,6 +5,7 @@
 use crate::{
     engine::{
         dirt::POLL_MS,
+        settings::Isolated,
         window::SPAN,
         Engine, //
     },
@@ -21,10 +22,6 @@ use crate::{
         rmpopt, //
     },
     sys::{
-        batch::{
-            Batch,
-            Workqueue, //
-        },
         cpu::{
             self,
             OnCpu, //
@@ -36,13 +33,7 @@ use crate::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc, //
-    }, //
+    sync::Arc, //
 };
 
 /// Looks at the processor and makes the engine for it.
@@ -51,42 +42,46 @@ use kernel::{
 ///
 /// EINVAL for a window outside of 1 to 2048 GiB; ENODEV where there is nothing to do for this
 /// module; ENOMEM.
-pub(crate) fn engine(window_gib: u32, takeover: bool) -> Result<Arc<Engine>> {
+pub(crate) fn engine(window_gib: u32, takeover: bool, skip_isolated: bool) -> Result<Arc<Engine>> {
     if !(1..=SPAN).contains(&window_gib) {
         pr_err!("window_gib={} is not in 1..={}\n", window_gib, SPAN);
         return Err(EINVAL);
     }
+    let isolated = if skip_isolated {
+        Isolated::Skip
+    } else {
+        Isolated::default()
+    };
     let mut found = OnCpu::any(probe::find);
     if found.features.rmpopt && !found.rmpopt_base.enabled() {
-        found.rmpopt_base = base_of_any_core()?;
+        found.rmpopt_base = base_of_any_core(isolated);
     }
     let role = assess(&found, takeover).map_err(|refusal| {
         pr_err!("not loaded: {}; {}\n", refusal.reason(), refusal.remedy());
         ENODEV
     })?;
-    let engine = Engine::new(found, role, window_gib)?;
+    let engine = Engine::new(found, role, window_gib, isolated)?;
     report(&engine);
     report_layout(&engine);
     Ok(engine)
 }
 
 /// RMPOPT_BASE of a core that has RMPOPT enabled, 0 where none has. May sleep.
-fn base_of_any_core() -> Result<RmpoptBase> {
-    let seen = Atomic::new(0u64);
+///
+/// One RDMSR, in an interrupt, on one core after the other: cheaper than a thread that is woken for it.
+/// Cores that are to be left alone are not asked.
+fn base_of_any_core(isolated: Isolated) -> RmpoptBase {
+    let asked = |cpu: &cpu::Cpu| isolated != Isolated::Skip || !cpu.isolated();
+    let asked = || cpu::online().filter(asked);
     let first = |cpu: &cpu::Cpu| {
-        let mut before = cpu::online().take_while(|other| other < cpu);
+        let mut before = asked().take_while(|other| other < cpu);
         !before.any(|other| other.core_id() == cpu.core_id())
     };
-    let first_threads = || cpu::online().filter(first);
-    let workqueue = Workqueue::new()?;
-    Batch::new(first_threads().count())?.run(&workqueue, first_threads(), &|_, cpu| {
-        if let Some(Ok(base)) = OnCpu::exactly(cpu, rmpopt::base) {
-            if base.enabled() {
-                seen.store(base.0, Relaxed);
-            }
-        }
-    });
-    Ok(RmpoptBase(seen.load(Relaxed)))
+    asked()
+        .filter(first)
+        .filter_map(|cpu| cpu::interrupt(cpu, rmpopt::base)?.ok())
+        .find(|base| base.enabled())
+        .unwrap_or(RmpoptBase(0))
 }
 
 /// Begins to watch the kernel's RMP functions, where there is anything to do with what they tell.

@@ -208,7 +208,7 @@ impl configfs::AttributeOperations<3> for Controls {
     }
 }
 
-/// `isolated_cpus`: what is done with cores under `isolcpus=` or `nohz_full=`.
+/// `isolated_cpus`: what is done with cores that are isolated.
 #[vtable]
 impl configfs::AttributeOperations<4> for Controls {
     type Data = Controls;

@@ -7,7 +7,9 @@ use crate::{
         core::State,
         ranges::Ranges,
         status::{
+            left_alone,
             window_of,
+            Asked,
             Snapshot, //
         },
         Engine, //
@@ -33,7 +35,7 @@ fn write(engine: &Engine, cpu: Cpu, out: &mut Text) -> Result<fmt::Result> {
     let Some(index) = engine.machine().core_of(cpu).map(|(index, _)| index) else {
         return Ok(writeln!(out, "state: never online"));
     };
-    let snapshot = Snapshot::take(engine, |core| core == index)?;
+    let snapshot = Snapshot::take(engine, Asked::One(index))?;
     Ok(lines(engine, &snapshot, index, out))
 }
 
@@ -44,7 +46,7 @@ fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> 
     };
     let core = &entry.core;
     let base = snapshot.base(index);
-    let window = window_of(engine, base);
+    let window = base.and_then(|base| window_of(engine, base));
     let row = snapshot.row(index);
     let places = || machine.ram.iter().enumerate();
     let optimised = places()
@@ -61,14 +63,21 @@ fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> 
         Ranges(machine.cpus_of(index).map(Cpu::number))
     )?;
     writeln!(out, "node: {}", core.node())?;
-    match core.state() {
-        State::Off if base.enabled() => writeln!(out, "state: enabled by the kernel")?,
-        State::Off => writeln!(out, "state: off")?,
-        State::On if !base.enabled() => writeln!(out, "state: lost")?,
-        State::On => writeln!(out, "state: enabled")?,
-        State::TakenOut(fault) => writeln!(out, "state: taken out ({})", fault.name())?,
+    let enabled = base.map(|base| base.enabled());
+    match (core.state(), enabled) {
+        (State::TakenOut(fault), _) => writeln!(out, "state: taken out ({})", fault.name())?,
+        (_, None) if left_alone(engine, entry) => writeln!(out, "state: skipped")?,
+        (State::Off, None) => writeln!(out, "state: off")?,
+        (State::On, None) => writeln!(out, "state: no answer")?,
+        (State::Off, Some(true)) => writeln!(out, "state: enabled by the kernel")?,
+        (State::Off, Some(false)) => writeln!(out, "state: off")?,
+        (State::On, Some(false)) => writeln!(out, "state: lost")?,
+        (State::On, Some(true)) => writeln!(out, "state: enabled")?,
     }
-    writeln!(out, "rmpopt_base: {:#018x}", base.0)?;
+    match base {
+        Some(base) => writeln!(out, "rmpopt_base: {:#018x}", base.0)?,
+        None => writeln!(out, "rmpopt_base: not read")?,
+    }
     match window {
         Some(window) => {
             let first = window.first.gib();

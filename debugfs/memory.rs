@@ -6,6 +6,7 @@ use crate::{
     engine::{
         footprint::{
             bytes,
+            threads,
             Host, //
         },
         Engine, //
@@ -37,10 +38,12 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     };
     write!(
         out,
-        "this_host: {}\n12_tib_1024_cpus: {}\n12_tib_1024_cores: {}\n",
+        "this_host: {}\n12_tib_1024_cpus: {}\n12_tib_1024_cores: {}\nthreads: {}\nthreads_of_512_cores: {}\n",
         bytes(here),
         bytes(large(512)),
-        bytes(large(1024))
+        bytes(large(1024)),
+        threads(machine.cores.iter().filter(|entry| entry.worker.exists()).count()),
+        threads(512)
     )
     .map_err(|_| ENOMEM)
 }

@@ -7,7 +7,10 @@ use crate::{
         census::Depth,
         occupancy::Survey,
         ranges::Ranges,
-        status::Snapshot,
+        status::{
+            Asked,
+            Snapshot, //
+        },
         Engine, //
     },
     sev::assess::{
@@ -60,7 +63,7 @@ fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
 }
 
 fn show_what_is(engine: &Engine, out: &mut Text) -> Result {
-    let snapshot = Snapshot::take(engine, |_| true)?;
+    let snapshot = Snapshot::take(engine, Asked::All)?;
     let machine = &snapshot.machine;
     for (place, ram) in machine.ram.iter().enumerate() {
         let cpus = cpu::online()

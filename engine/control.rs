@@ -3,20 +3,26 @@
 //! Requests to the thread, and what it says it is doing.
 
 use super::stats::Reason;
-use crate::sys::compat;
+use crate::sys::{
+    compat,
+    kthread::{
+        self,
+        Kick, //
+    },
+};
 use kernel::{
     new_condvar, new_mutex,
     prelude::*,
     sync::{
         atomic::{
             Atomic,
+            Full,
             Relaxed, //
         },
         CondVar,
         Mutex, //
     },
     time::{
-        msecs_to_jiffies,
         Delta,
         Instant,
         Monotonic,
@@ -51,8 +57,6 @@ pub(crate) struct Orders {
     pub(crate) attempt: Attempt,
     /// Why.
     pub(crate) reason: Reason,
-    /// Regions may have become free, or a setting changed: the thread has to look what is due.
-    pub(crate) look: bool,
     /// The module is being unloaded.
     pub(crate) stop: bool,
     /// Cores have lost RMPOPT_BASE, so many times: SNP may have gone off, or was initialised again.
@@ -68,7 +72,6 @@ impl Default for Orders {
             survey: false,
             attempt: Attempt::None,
             reason: Reason::Start,
-            look: false,
             stop: false,
             losses: 0,
             version: 0,
@@ -125,9 +128,10 @@ struct State {
 pub(crate) struct Control {
     #[pin]
     state: Mutex<State>,
-    /// The thread waits here for orders.
-    #[pin]
-    work: CondVar,
+    /// Wakes the thread: there are orders, or something may be due.
+    kick: Kick,
+    /// Losses since the last orders. Cores count them at work, where they must not wait for a lock.
+    losses: Atomic<u32>,
     /// Writers of `enabled` wait here until the thread has carried it out.
     #[pin]
     done: CondVar,
@@ -150,7 +154,8 @@ impl Control {
                 orders,
                 ..State::default()
             }),
-            work <- new_condvar!(),
+            kick: Kick::new(),
+            losses: Atomic::new(0),
             done <- new_condvar!(),
             abort: Atomic::new(false),
         })
@@ -164,7 +169,7 @@ impl Control {
     fn order(&self, change: impl FnOnce(&mut Orders)) {
         // Unlocked before the thread wakes up and wants the lock.
         change(&mut self.state.lock().orders);
-        self.work.notify_all();
+        self.kick.kick();
     }
 
     /// The administrator's switch.
@@ -175,7 +180,7 @@ impl Control {
     /// Whether a pass is under way or ordered.
     pub(crate) fn busy(&self) -> bool {
         let state = self.state.lock();
-        state.busy || state.orders.brings_pass()
+        state.busy || state.orders.brings_pass() || self.losses.load(Relaxed) != 0
     }
 
     /// Throws the switch and waits until the thread has carried that out.
@@ -195,7 +200,7 @@ impl Control {
         self.abort.store(!enabled || orders.stop, Relaxed);
         // As in `order`.
         drop(state);
-        self.work.notify_all();
+        self.kick.kick();
         if enabled {
             return Ok(());
         }
@@ -237,9 +242,9 @@ impl Control {
         enabled.then_some(()).ok_or(EPERM)
     }
 
-    /// Makes the thread look what is due.
+    /// Makes the thread look what is due. In any context in which [`Kick::kick`] may be called.
     pub(crate) fn look(&self) {
-        self.order(|orders| orders.look = true);
+        self.kick.kick();
     }
 
     /// A pass begins that nobody ordered. Until the next [`Control::next`].
@@ -257,22 +262,21 @@ impl Control {
         });
     }
 
-    /// A core has lost RMPOPT_BASE. May sleep.
+    /// A core has lost RMPOPT_BASE. Takes no lock.
     pub(crate) fn core_lost(&self) {
-        self.order(|orders| orders.losses = orders.losses.saturating_add(1));
+        self.losses.fetch_add(1, Relaxed);
+        self.kick.kick();
     }
 
     /// Waits for so long, or until the module is being unloaded or switched off.
     pub(crate) fn rest(&self, time: Delta) {
-        let mut state = self.state.lock();
         let end = Instant::<Monotonic>::now() + time;
         while !self.aborting() {
             let left = compat::millis_ceil(end - Instant::now());
             let Ok(left @ 1..) = Msecs::try_from(left) else {
                 break;
             };
-            let jiffies = msecs_to_jiffies(left);
-            let _ = self.work.wait_interruptible_timeout(&mut state, jiffies);
+            kthread::sleep_unless(&self.abort, Some(left));
         }
     }
 
@@ -285,39 +289,28 @@ impl Control {
         self.done.notify_all();
     }
 
-    /// Says that the orders of a [`Control::next`] are carried out, then waits for new ones, at most
-    /// `patience` milliseconds if that is given. Only the thread calls this.
+    /// The calling thread is the one that gets the orders.
+    pub(crate) fn attach(&self) {
+        self.kick.attach_current();
+        // The first ones are there already.
+        self.kick.kick();
+    }
+
+    /// Says that the orders of a [`Control::next`] are carried out, then waits for new ones, or until
+    /// something may be due, at most `patience` milliseconds if that is given. There may be none when it
+    /// returns. Only the thread calls this.
     pub(crate) fn next(&self, before: Option<Orders>, patience: Option<Msecs>) -> Orders {
-        // All waits are interruptible so as not to count as load. Signals do not reach kthreads.
         let mut state = self.state.lock();
         state.busy = false;
         if let Some(before) = before {
             state.applied = before.version;
             self.done.notify_all();
         }
-        loop {
-            let orders = state.orders;
-            let news = orders.stop
-                || orders.survey
-                || orders.losses != 0
-                || orders.look
-                || orders.attempt != Attempt::None
-                || orders.version != state.applied;
-            if news {
-                break;
-            }
-            match patience {
-                Some(patience) => {
-                    let jiffies = msecs_to_jiffies(patience);
-                    let _ = self.work.wait_interruptible_timeout(&mut state, jiffies);
-                    break;
-                }
-                None => {
-                    let _ = self.work.wait_interruptible(&mut state);
-                }
-            }
-        }
-        let orders = state.orders;
+        drop(state);
+        self.kick.wait(patience);
+        let mut state = self.state.lock();
+        let mut orders = state.orders;
+        orders.losses = self.losses.xchg(0, Full);
         state.orders = Orders {
             enabled: orders.enabled,
             stop: orders.stop,

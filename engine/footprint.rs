@@ -11,7 +11,10 @@ use super::{
     },
     region::RamRegion,
 };
-use crate::sys::batch::Batch;
+use crate::sys::{
+    batch::Batch,
+    core_thread::CoreThread, //
+};
 use kernel::sync::Refcount;
 
 /// The size of a host.
@@ -28,7 +31,8 @@ pub(crate) struct Host {
 /// Bytes that the engine has allocated on a host of this size, at the most: while CPUs or memory
 /// change the old survey and the new one are there together.
 ///
-/// Without the lines in which the probes count (64 bytes for each region).
+/// Without the lines in which the probes count (64 bytes for each region), and without the cores' kernel
+/// threads: see [`threads`].
 pub(crate) fn bytes(host: Host) -> usize {
     let survey = [
         // Machine::ram and claimed, Runner::leaders.
@@ -41,7 +45,7 @@ pub(crate) fn bytes(host: Host) -> usize {
         ),
         // Machine::cores and core_of, Runner::batch, leading, taking_part and following.
         (host.cores, size_of::<CoreEntry>()),
-        (host.cores, Batch::SLOT_BYTES),
+        (host.cores, Batch::PART_BYTES),
         (host.cores, size_of::<[bool; 3]>()),
         (host.cpus, size_of::<Option<u32>>()),
     ];
@@ -52,7 +56,13 @@ pub(crate) fn bytes(host: Host) -> usize {
     // Slabs have sizes that are powers of two.
     let core = size_of::<(Refcount, Core)>().next_power_of_two();
     let core = core.saturating_add(Core::TABLE_BYTES.next_power_of_two());
+    let core = core.saturating_add(size_of::<(Refcount, CoreThread)>().next_power_of_two());
     survey
         .saturating_mul(2)
         .saturating_add(host.cores.saturating_mul(core))
+}
+
+/// Bytes that the kernel threads of so many cores take.
+pub(crate) fn threads(cores: usize) -> usize {
+    cores.saturating_mul(CoreThread::TASK_BYTES)
 }

@@ -25,9 +25,9 @@ use crate::{
         rmpopt, //
     },
     sys::{
+        core_thread::give_way,
         cpu::{
             self,
-            Background,
             Cpu,
             OnCpu, //
         },
@@ -54,7 +54,6 @@ pub(crate) struct CoreHands<'a> {
     window: Option<Window>,
     /// When the slice began.
     slice: Cell<Instant<Monotonic>>,
-    _background: Background,
 }
 
 /// How long a core sleeps at first while others are at all regions that it still needs, in
@@ -87,7 +86,6 @@ impl<'a> CoreHands<'a> {
             cpu,
             window: entry.core.window(),
             slice: Cell::new(Instant::now()),
-            _background: Background::enter(),
         };
         if let State::TakenOut(_) = hands.core.state() {
             return Err(Stop::Faulted);
@@ -238,7 +236,7 @@ impl Hands for CoreHands<'_> {
         }
         let slice = Delta::from_micros(self.engine.settings.slice_us().into());
         if self.slice.get().elapsed() >= slice {
-            cpu::reschedule();
+            give_way();
             self.slice.set(Instant::now());
         }
         Ok(())
@@ -296,22 +294,22 @@ pub(crate) fn find_lost(machine: &Machine, cpu: Cpu) -> bool {
     lost
 }
 
-/// Switches RMPOPT off on the core of `cpu`, if it was us who had switched it on.
+/// Switches RMPOPT off on the core that the caller is on, if it was us who had switched it on.
 ///
-/// In thread context on `cpu`. A fault is no news: then there is nothing to switch off.
-pub(crate) fn switch_off(machine: &Machine, cpu: Cpu) {
-    let Some((_, entry)) = machine.core_of(cpu) else {
+/// A fault is no news: then there is nothing to switch off.
+pub(crate) fn switch_off(machine: &Machine, on: &OnCpu) {
+    let Some((_, entry)) = machine.core_of(on.cpu()) else {
         return;
     };
     if entry.core.state() == State::Off {
         return;
     }
-    let cleared = OnCpu::exactly(cpu, |on| match rmpopt::base(on) {
+    let cleared = match rmpopt::base(on) {
         // Cleared by somebody else: no write, which may come too early, before the end of SNP_INIT.
         Ok(base) if !base.enabled() => Ok(()),
         _ => rmpopt::set_base(on, RmpoptBase::OFF),
-    });
-    if let Some(Ok(())) = cleared {
+    };
+    if let Ok(()) = cleared {
         entry.core.set_off();
     }
 }
@@ -326,7 +324,7 @@ pub(crate) fn leave(machine: &Machine, cpu: Cpu) {
     };
     if machine.cpus_of(index).all(|other| other == cpu) {
         entry.core.set_leaving(true);
-        switch_off(machine, cpu);
+        OnCpu::exactly(cpu, |on| switch_off(machine, on));
     }
 }
 

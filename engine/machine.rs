@@ -25,6 +25,7 @@ use super::{
     },
 };
 use crate::sys::{
+    core_thread::CoreThread,
     cpu::{
         self,
         Cpu,
@@ -48,11 +49,21 @@ use kernel::{
 pub(crate) struct CoreEntry {
     /// The core itself, which outlives this survey.
     pub(crate) core: Arc<Core>,
+    /// The kernel thread that does its part, which outlives this survey too.
+    pub(crate) worker: Arc<CoreThread>,
     /// The thread that stands for it: its first online one, preferably not isolated. `None` while
     /// all are offline.
     pub(crate) cpu: Option<Cpu>,
-    /// That thread is isolated, and so are the others.
+    /// That thread was isolated, and so were the others.
     pub(crate) isolated: bool,
+}
+
+impl CoreEntry {
+    /// Whether the thread that stands for the core is set apart from others at this moment, and with it
+    /// the core.
+    pub(crate) fn isolated_now(&self) -> bool {
+        self.cpu.is_some_and(Cpu::isolated)
+    }
 }
 
 /// One survey of the host. Its lists never change; a new survey makes a new one.
@@ -138,6 +149,7 @@ impl Machine {
                 self.cores.push(
                     CoreEntry {
                         core: entry.core.clone(),
+                        worker: entry.worker.clone(),
                         cpu: None,
                         isolated: false,
                     },
@@ -163,6 +175,7 @@ impl Machine {
                     self.cores.push(
                         CoreEntry {
                             core: Arc::new(Core::new(cpu.core_id())?, GFP_KERNEL)?,
+                            worker: Arc::new(CoreThread::new(), GFP_KERNEL)?,
                             cpu: None,
                             isolated: false,
                         },
@@ -238,7 +251,7 @@ impl Machine {
 
     /// Forgets which cores have a region optimised. May sleep: with many cores that takes a while.
     pub(crate) fn forget(&self, place: usize) {
-        cpu::reschedule();
+        cpu::cond_resched();
         let Some(ram) = self.ram.get(place) else {
             return;
         };
@@ -252,7 +265,7 @@ impl Machine {
 
     /// Whether a core has anything to do where regions are free, looking from `start` on. May sleep.
     pub(crate) fn lacks_any(&self, core: &Core, start: usize) -> bool {
-        cpu::reschedule();
+        cpu::cond_resched();
         if core.state() != State::On || !core.served() {
             return true;
         }

@@ -56,7 +56,10 @@ use self::{
     machine::Machine,
     occupancy::Survey,
     progress::Progress,
-    settings::Settings, //
+    settings::{
+        Isolated,
+        Settings, //
+    },
 };
 use crate::{
     sev::{
@@ -68,7 +71,6 @@ use crate::{
         rmp::Reader, //
     },
     sys::{
-        batch::Workqueue,
         compat,
         cpu::Cpu,
         hotplug,
@@ -114,8 +116,9 @@ pub(crate) struct Engine {
     pub(crate) wanted: Wanted,
     /// The beginnings of initialisations of SNP are seen.
     snp_watched: Atomic<bool>,
-    /// The workqueue on which cores do their part.
-    pub(crate) workqueue: Workqueue,
+    /// Held while cores are asked for a status file: one such question at a time.
+    #[pin]
+    asking: Mutex<()>,
     #[pin]
     machine: Mutex<Arc<Machine>>,
 }
@@ -126,8 +129,13 @@ impl Engine {
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(found: Found, role: Role, span: u32) -> Result<Arc<Self>> {
-        let settings = Settings::new();
+    pub(crate) fn new(
+        found: Found,
+        role: Role,
+        span: u32,
+        isolated: Isolated,
+    ) -> Result<Arc<Self>> {
+        let settings = Settings::new(isolated);
         let machine = Machine::survey(None, span, settings.policy())?;
         let machine = Arc::new(machine, GFP_KERNEL)?;
         let engine = Arc::pin_init(
@@ -141,7 +149,7 @@ impl Engine {
                 progress: Progress::new(),
                 wanted: Wanted::new(),
                 snp_watched: Atomic::new(false),
-                workqueue: Workqueue::new()?,
+                asking <- new_mutex!(()),
                 machine <- new_mutex!(machine),
             }),
             GFP_KERNEL,

@@ -43,7 +43,7 @@ impl Entries for Reader {
     }
 
     fn breathe(&mut self) -> Result {
-        cpu::reschedule();
+        cpu::cond_resched();
         // In the kthread only once it is told to end.
         if current!().signal_pending() {
             return Err(EINTR);

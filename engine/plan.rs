@@ -95,34 +95,6 @@ pub(crate) fn leaders<I>(
     }
 }
 
-/// A core as a place for the thread to live on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seat {
-    /// The NUMA node of the core.
-    pub(crate) node: u32,
-    /// It is set apart from the others.
-    pub(crate) isolated: bool,
-    /// One of its threads is online.
-    pub(crate) standing: bool,
-}
-
-/// The best of them: preferably not isolated, preferably not the first of its node, which leads.
-///
-/// `None` if none is standing.
-pub(crate) fn seat<I>(cores: impl Fn() -> I) -> Option<usize>
-where
-    I: Iterator<Item = Seat>,
-{
-    let standing = || cores().enumerate().filter(|(_, core)| core.standing);
-    let leads = |(index, core): (usize, Seat)| {
-        let first = standing().find(|(_, other)| other.node == core.node);
-        first.is_some_and(|(first, _)| first == index)
-    };
-    standing()
-        .min_by_key(|(index, core)| (core.isolated, leads((*index, *core))))
-        .map(|(index, _)| index)
-}
-
 /// The place in a list of `regions` at which follower `index` of `count` starts, so that followers
 /// of the same speed never meet.
 pub(crate) fn start(index: usize, count: usize, regions: usize) -> usize {

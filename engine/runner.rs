@@ -34,7 +34,16 @@ use super::{
 };
 use crate::sys::{
     batch::Batch,
-    cpu::Cpu, //
+    core_thread::{
+        Client,
+        CoreThread, //
+    },
+    cpu::{
+        self,
+        Cpu,
+        HotplugLock,
+        OnCpu, //
+    },
 };
 use kernel::{
     prelude::*,
@@ -64,6 +73,8 @@ pub(crate) struct Runner {
     taking_part: KVVec<bool>,
     /// Whether a core has anything to do as a follower.
     following: KVVec<bool>,
+    /// Whether a core was left out since [`Runner::take_behind`], because its thread was not run.
+    behind: bool,
 }
 
 impl Runner {
@@ -75,11 +86,12 @@ impl Runner {
     pub(crate) fn new(machine: Arc<Machine>) -> Result<Self> {
         let cores = machine.cores.len();
         Ok(Self {
-            batch: Batch::new(cores)?,
+            batch: Batch::new(Client::Pass, cores)?,
             leaders: KVVec::from_elem(None, machine.ram.len(), GFP_KERNEL)?,
             leading: KVVec::from_elem(false, cores, GFP_KERNEL)?,
             taking_part: KVVec::from_elem(false, cores, GFP_KERNEL)?,
             following: KVVec::from_elem(false, cores, GFP_KERNEL)?,
+            behind: false,
             machine,
         })
     }
@@ -155,14 +167,26 @@ impl Runner {
         let machine = &self.machine;
         machine.board().lost.wipe();
         let cores = machine.cores.iter().zip(&self.taking_part);
-        let cpus = cores
+        let cores = cores
             .filter(|core| plan_core(*core).window.is_some())
-            .filter_map(|(entry, _)| entry.cpu);
-        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            .filter_map(|(entry, _)| at_work(entry));
+        let missing = self.batch.run(cores, patience(engine), &|cpu| {
             work(engine, machine, cpu, |_, hands, _| {
                 check::check(machine.board().lost, hands, machine.ram.len())
             });
         });
+        self.behind |= missing.any();
+    }
+
+    /// Whether a core was left out since this was last asked, because its thread was not run: then it
+    /// may lack something.
+    pub(crate) fn take_behind(&mut self) -> bool {
+        core::mem::take(&mut self.behind)
+    }
+
+    /// The same, without counting as asked.
+    pub(crate) fn behind(&self) -> bool {
+        self.behind
     }
 
     /// Whether SNP was initialised anew: that has cleared RMPOPT_BASE on all cores, not on one. So many
@@ -172,8 +196,8 @@ impl Runner {
         let lost = Atomic::new(noticed);
         let switched_on = |entry: &&CoreEntry| entry.core.state() == State::On;
         let cores = machine.cores.iter().filter(switched_on);
-        let cpus = cores.filter_map(|entry| entry.cpu);
-        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+        let cores = cores.filter_map(at_work);
+        self.batch.run(cores, patience(engine), &|cpu| {
             if hands::find_lost(machine, cpu) {
                 lost.fetch_add(1, Relaxed);
             }
@@ -186,19 +210,26 @@ impl Runner {
     fn muster(&mut self, engine: &Engine) {
         let isolated = engine.settings.isolated();
         let machine = &self.machine;
+        let mut moved = false;
         for (takes_part, entry) in self.taking_part.iter_mut().zip(machine.cores.iter()) {
+            let now = entry.isolated_now();
+            // A partition of a cpuset has come or gone: another thread may have to stand for the core.
+            moved |= now != entry.isolated;
             *takes_part = match isolated {
-                _ if !entry.isolated => true,
+                _ if !now => true,
                 Isolated::Include => true,
                 Isolated::Once => !entry.core.served(),
                 Isolated::Skip => false,
             };
         }
+        if moved {
+            engine.control.host_changed();
+        }
         let skipped = |entry: &CoreEntry| {
-            isolated == Isolated::Skip && entry.isolated && entry.core.state() != State::Off
+            isolated == Isolated::Skip && entry.core.state() != State::Off && entry.isolated_now()
         };
         if machine.cores.iter().any(skipped) {
-            self.switch_off_where(engine, skipped);
+            self.switch_off_where(&skipped);
         }
     }
 
@@ -225,13 +256,13 @@ impl Runner {
         }
         let machine = &self.machine;
         let leaders = &self.leaders;
-        let cpus = machine
+        let cores = machine
             .cores
             .iter()
             .zip(self.leading.iter())
             .filter(|(_, leads)| **leads)
-            .filter_map(|(entry, _)| entry.cpu);
-        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+            .filter_map(|(entry, _)| at_work(entry));
+        let missing = self.batch.run(cores, patience(engine), &|cpu| {
             work(engine, machine, cpu, |index, hands, tally| {
                 let mine = |place| {
                     let leader = leaders.get(place).copied().flatten();
@@ -240,6 +271,7 @@ impl Runner {
                 pass::lead(&machine.board(), hands, mine, tally)
             });
         });
+        self.behind |= missing.any();
         true
     }
 
@@ -262,8 +294,8 @@ impl Runner {
             cores.filter(|(_, follows)| **follows)
         };
         engine.progress.begin(Step::Fill, followers().count());
-        let cpus = followers().filter_map(|(entry, _)| entry.cpu);
-        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
+        let cores = followers().filter_map(|(entry, _)| at_work(entry));
+        let missing = self.batch.run(cores, patience(engine), &|cpu| {
             work(engine, machine, cpu, |index, hands, tally| {
                 let start = plan::start(index, machine.cores.len(), machine.ram.len());
                 pass::follow(&machine.board(), hands, start, tally)?;
@@ -272,28 +304,40 @@ impl Runner {
             });
             engine.progress.advance();
         });
+        self.behind |= missing.any();
     }
 
     /// Switches RMPOPT off on every core on which we had switched it on. Sleeps until that is done.
     ///
-    /// Tells whether it is off on all of them. It is not where the thread that stood for a core has
-    /// gone offline: then the host has to be looked at again.
-    pub(crate) fn switch_off(&mut self, engine: &Engine) -> bool {
-        self.switch_off_where(engine, |entry| entry.core.state() != State::Off);
+    /// Tells whether it is off on all of them. It is not where an initialisation of SNP has begun meanwhile.
+    pub(crate) fn switch_off(&mut self) -> bool {
+        self.switch_off_where(&|entry| entry.core.state() != State::Off);
         let mut cores = self.machine.cores.iter();
         cores.all(|entry| entry.core.state() != State::On)
     }
 
-    fn switch_off_where(&mut self, engine: &Engine, which: impl Fn(&CoreEntry) -> bool) {
+    /// CPUs are kept from coming and going meanwhile. So a core that is on has a thread that is online:
+    /// its last one takes RMPOPT along.
+    fn switch_off_where(&mut self, which: &dyn Fn(&CoreEntry) -> bool) {
         let machine = &self.machine;
-        let cpus = machine
-            .cores
-            .iter()
-            .filter(|entry| which(entry))
-            .filter_map(|entry| entry.cpu);
-        self.batch.run(&engine.workqueue, cpus, &|_, cpu| {
-            hands::switch_off(machine, cpu);
+        let hotplug = HotplugLock::lock();
+        let cores = || {
+            let cores = machine.cores.iter().enumerate();
+            let cores = cores.filter(|(_, entry)| which(entry));
+            cores.filter_map(|(index, entry)| {
+                let known = entry.cpu.filter(|cpu| cpu.online());
+                let cpu = known.or_else(|| machine.cpus_of(index).next())?;
+                Some((&entry.worker, cpu))
+            })
+        };
+        self.batch.run_locked(&hotplug, cores(), || 1, &|cpu| {
+            OnCpu::exactly(cpu, |on| hands::switch_off(machine, on));
         });
+        // Where something else has the CPU and does not share it, or there is no memory for a thread: one
+        // interrupt, as nothing else gets through.
+        for (_, cpu) in cores() {
+            cpu::interrupt(cpu, |on| hands::switch_off(machine, on));
+        }
     }
 }
 
@@ -349,8 +393,19 @@ fn work(
         Ok(())
     });
     entry.core.add_last(tally);
-    if result == Err(Stop::Moved) {
+    if result == Err(Stop::Moved) && !entry.worker.called_away() {
         // The CPU went offline: another thread has to stand for the core.
         engine.control.host_changed();
     }
+}
+
+/// The core's kernel thread and the CPU on which it works. `None` while none is online.
+fn at_work(entry: &CoreEntry) -> Option<(&Arc<CoreThread>, Cpu)> {
+    Some((&entry.worker, entry.cpu?))
+}
+
+/// How many seconds in a row a core's thread may be kept from running before the core is left out.
+/// Somebody waits for the end of a pass that is to end early.
+fn patience(engine: &Engine) -> impl Fn() -> u32 + '_ {
+    || if engine.control.aborting() { 1 } else { 10 }
 }

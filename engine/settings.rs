@@ -12,15 +12,15 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// What is done with cores under `isolcpus=` or `nohz_full=`.
+/// What is done with cores that are set apart from the others: see [`crate::sys::cpu::Cpu::isolated`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Isolated {
     /// The same as with all others.
-    #[default]
     Include,
     /// They take part in one pass after they were switched on, and are left alone then.
+    #[default]
     Once,
-    /// They are left out, and never have RMPOPT enabled.
+    /// They are left out, have RMPOPT never enabled, and are not asked for their state either.
     Skip,
 }
 
@@ -56,11 +56,11 @@ impl Settings {
     /// The longest interval of the full check, in seconds: a week.
     pub(crate) const CHECK_MAX: u32 = 7 * 24 * 3600;
 
-    /// The defaults.
-    pub(crate) fn new() -> Self {
+    /// The defaults, but for what is done with isolated cores from the beginning.
+    pub(crate) fn new(isolated: Isolated) -> Self {
         Self {
             policy: Atomic::new(0),
-            isolated: Atomic::new(0),
+            isolated: Atomic::new(index(&Isolated::ALL, isolated)),
             slice_us: Atomic::new(50),
             auto: Atomic::new(true),
             delay_ms: Atomic::new(Timing::DEFAULT.delay),

@@ -16,10 +16,6 @@ use super::{
         Loss, //
     },
     machine::Machine,
-    plan::{
-        self,
-        Seat, //
-    },
     runner::Runner,
     stats::Reason,
     Engine,
@@ -31,7 +27,6 @@ use crate::{
     },
     sys::{
         compat,
-        cpu,
         kthread::Body,
         snp, //
     },
@@ -56,9 +51,6 @@ const LOSS_LOOK: Msecs = 1000;
 /// The longest time between two passes, in milliseconds.
 const REST_MAX: i64 = 1000;
 
-/// How often the host is looked at anew to switch RMPOPT off, while CPUs come and go.
-const SWITCH_OFFS: u32 = 8;
-
 /// How long the thread waits after it got no memory, in milliseconds.
 const RETRY: Msecs = 1000;
 
@@ -78,6 +70,7 @@ struct Memory {
 
 impl Body for Engine {
     fn run(&self) {
+        self.control.attach();
         let Some(mut memory) = self.begin() else {
             return;
         };
@@ -99,22 +92,6 @@ impl Body for Engine {
 
     fn stop(&self) {
         self.control.stop();
-    }
-}
-
-/// Keeps the thread on a CPU that stands for its core: what it queues for its own core then takes no
-/// interrupt. Not on an isolated one nor on one that leads, if possible.
-fn settle_down(machine: &Machine) {
-    let cores = || {
-        machine.cores.iter().map(|entry| Seat {
-            node: entry.core.node(),
-            isolated: entry.isolated,
-            standing: entry.cpu.is_some(),
-        })
-    };
-    let best = plan::seat(cores).and_then(|index| machine.cores.get(index)?.cpu);
-    if let Some(cpu) = best {
-        cpu::stay_on(cpu);
     }
 }
 
@@ -153,33 +130,22 @@ impl Engine {
         }
     }
 
-    /// Switches RMPOPT off on all cores, also where CPUs come and go meanwhile.
+    /// Switches RMPOPT off on all cores.
     ///
     /// While SNP is being initialised, or after that has failed, nobody may. The end of SNP_INIT does it,
     /// and the thread looks after it then.
     fn switch_off(&self, memory: &mut Memory) {
         self.dirt.nothing_optimised(&self.machine());
-        if memory.snp == Some(Snp::Initialising) {
-            memory.runner.all_lost(self, 0);
-            return;
-        }
-        for _ in 0..SWITCH_OFFS {
-            if memory.runner.switch_off(self) {
-                return;
-            }
-            if snp::is_open() {
-                self.survey(memory, false);
-                continue;
-            }
+        let mut initialising = memory.snp == Some(Snp::Initialising);
+        while !initialising && !memory.runner.switch_off() && !snp::is_open() {
             // An initialisation has begun.
             let now = platform::look(&self.found, memory.snp, self.snp_watched());
             memory.snp = Some(now);
-            if now == Snp::Initialising {
-                memory.runner.all_lost(self, 0);
-                return;
-            }
+            initialising = now == Snp::Initialising;
         }
-        pr_warn!("CPUs come and go too fast: RMPOPT is still enabled on some\n");
+        if initialising {
+            memory.runner.all_lost(self, 0);
+        }
     }
 
     /// Makes a pass.
@@ -243,11 +209,15 @@ impl Engine {
     /// Asks all cores for what they should have, and attempts what one of them has lost; `all`: and what is
     /// not known to be free.
     fn check(&self, memory: &mut Memory, machine: &Machine, all: bool, reason: Reason) {
+        let behind = memory.runner.take_behind();
         memory.runner.check(self);
         let lost = machine.board().lost;
         self.dirt.take_checked(machine, lost, all, self);
         if !machine.changed().empty() {
             self.pass(memory, Attempt::Changed, reason);
+        } else if behind && !memory.runner.behind() {
+            // A core that was left out has answered.
+            self.pass(memory, Attempt::Fill, reason);
         }
     }
 
@@ -329,7 +299,6 @@ impl Engine {
             });
         match new {
             Ok((runner, machine)) => {
-                settle_down(&machine);
                 self.set_machine(machine);
                 memory.runner = runner;
                 true

@@ -1,238 +1,275 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The same function on many CPUs at once, in thread context: no interrupt broadcast.
+//! The same function on many cores at once, by their threads: no interrupt broadcast.
 
 use super::{
+    core_thread::{
+        Client,
+        CoreThread, //
+    },
     cpu::{
-        sleep_us,
         Cpu,
         HotplugLock, //
     },
-    shim,
-};
-use core::ptr::{
-    self,
-    NonNull, //
 };
 use kernel::{
     bindings,
-    container_of,
     prelude::*,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Relaxed,
-        Release, //
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        Arc, //
     },
+    time::msecs_to_jiffies,
     types::Opaque, //
 };
 
-/// A workqueue whose work runs on the CPU that it was queued for.
-///
-/// # Invariants
-///
-/// `wq` is a workqueue that this value owns.
-pub(crate) struct Workqueue {
-    wq: NonNull<bindings::workqueue_struct>,
-}
-
-// SAFETY: Workqueues may be used from any thread.
-unsafe impl Send for Workqueue {}
-// SAFETY: Workqueues may be used from several threads at once.
-unsafe impl Sync for Workqueue {}
-
-impl Workqueue {
-    /// Makes the workqueue `rmpopt`. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// ENOMEM.
-    pub(crate) fn new() -> Result<Self> {
-        // SAFETY: No precondition.
-        let wq = NonNull::new(unsafe { shim::rmpopt_workqueue() }).ok_or(ENOMEM)?;
-        // INVARIANT: Just made.
-        Ok(Self { wq })
-    }
-}
-
-impl Drop for Workqueue {
-    fn drop(&mut self) {
-        // SAFETY: By the invariant; batches wait for their work, so none is pending.
-        unsafe { bindings::destroy_workqueue(self.wq.as_ptr()) };
-    }
-}
-
-/// What all work of one run shares. It lives on the stack of [`Batch::run`].
-struct Run<'a> {
-    function: &'a (dyn Fn(usize, Cpu) + Sync),
-    /// Work that has not ended yet.
+/// What all parts of one run share. It lives on the stack of [`Batch::run`].
+pub(super) struct Run<'a> {
+    function: &'a (dyn Fn(Cpu) + Sync),
+    /// Parts that have not ended yet.
     left: Atomic<i32>,
-    /// The work on the caller's own CPU has ended.
-    own: Opaque<bindings::completion>,
+    /// All parts have ended.
+    done: Opaque<bindings::completion>,
 }
 
 // SAFETY: A completion may be used from several threads at once, and so may all else.
 unsafe impl Sync for Run<'_> {}
 
-impl Run<'_> {
-    /// Waits until the work on the caller's own CPU has ended. In thread context.
-    fn wait_own(&self) {
-        // Idle, not uninterruptible: this is no load, and nobody is to take it for hung.
-        // SAFETY: Initialised in `Batch::run`; may sleep. In this state no signal ends the wait.
-        unsafe { bindings::wait_for_completion_state(self.own.get(), bindings::TASK_IDLE) };
+impl<'a> Run<'a> {
+    /// With one part, the caller's own.
+    fn new(function: &'a (dyn Fn(Cpu) + Sync)) -> Self {
+        Self {
+            function,
+            left: Atomic::new(1),
+            done: Opaque::uninit(),
+        }
     }
 
-    /// Waits until all work has ended.
-    ///
-    /// The caller looks again and again, at growing intervals, by a timer of its own CPU. If the last
-    /// work woke it, that would be an interrupt for the caller's core in each run, beside the one that
-    /// brought the core its own work.
-    fn wait(&self) {
-        let mut interval = SHORTEST_WAIT;
-        while self.left.load(Acquire) != 0 {
-            sleep_us(interval);
-            interval = interval.saturating_mul(2).min(LONGEST_WAIT);
+    /// Does a core's part.
+    pub(super) fn call(&self, cpu: Cpu) {
+        (self.function)(cpu);
+    }
+
+    /// A part has ended. The last one to do so wakes who waits: one wake-up for each run. The caller
+    /// does not use the run afterwards.
+    pub(super) fn end(&self) {
+        if self.left.fetch_sub(1, Full) == 1 {
+            // SAFETY: Initialised in `Batch::post`; `Batch::wait` waits for the end of this call.
+            unsafe { bindings::complete(self.done.get()) };
         }
     }
 }
 
-/// The first interval at which [`Run::wait`] looks, in microseconds.
-const SHORTEST_WAIT: u64 = 50;
-/// The last one.
-const LONGEST_WAIT: u64 = 10_000;
-
-/// A work item. It never moves: [`Batch`] fixes it in its vector.
-#[repr(C)]
-struct Slot {
-    work: Opaque<bindings::work_struct>,
-    run: *const Run<'static>,
-    index: usize,
-    cpu: Option<Cpu>,
-    /// It was queued for the caller's own CPU.
-    own: bool,
+/// A part that was given to a core's thread.
+struct Part {
+    thread: Arc<CoreThread>,
+    /// What the thread's runtime was when last looked at.
+    runtime: Option<u64>,
+    /// How often in a row it had not run meanwhile.
+    stalls: u32,
+    /// It had not been run the last time.
+    suspect: bool,
+    /// It was left out for that.
+    starved: bool,
 }
 
-/// Work items for a fixed number of CPUs.
+impl Part {
+    /// Whether the thread has run since this was last asked. Counts how often it has not.
+    fn runs(&mut self) -> bool {
+        let runtime = self.thread.runtime();
+        let runs = runtime.is_none() || runtime != self.runtime;
+        self.runtime = runtime;
+        self.stalls = if runs {
+            0
+        } else {
+            self.stalls.saturating_add(1)
+        };
+        runs
+    }
+}
+
+/// How many cores took no part in a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    /// They are offline, or there was no memory for their thread.
+    pub(crate) left_out: usize,
+    /// Their thread was not run: something else has the CPU, and does not share it.
+    pub(crate) starved: usize,
+}
+
+impl Missing {
+    /// Whether there are such cores.
+    pub(crate) fn any(self) -> bool {
+        self.left_out != 0 || self.starved != 0
+    }
+}
+
+/// How often it is looked whether a thread has run, in milliseconds.
+const LOOK_MS: u32 = 1000;
+
+/// How often in a row a thread may be found not to have run, if it was left out the last time.
+const SUSPECT: u32 = 2;
+
+/// A list of parts for a fixed number of cores.
 ///
 /// # Invariants
 ///
-/// The slots never move. Between calls of [`Batch::run`] no slot is queued or running.
+/// Between calls of [`Batch::run`] no thread has a part of this batch.
 pub(crate) struct Batch {
-    slots: KVVec<Slot>,
+    client: Client,
+    parts: KVVec<Part>,
 }
 
-// SAFETY: The raw pointers in the slots are used during `run` only.
-unsafe impl Send for Batch {}
-
 impl Batch {
-    /// Bytes for each CPU of a batch.
-    pub(crate) const SLOT_BYTES: usize = size_of::<Slot>();
+    /// Bytes for each core of a batch.
+    pub(crate) const PART_BYTES: usize = size_of::<Part>();
 
-    /// Makes a batch for at most `capacity` CPUs. May sleep.
+    /// Makes a batch for at most `capacity` cores. There is one of each client's under way at a time.
+    /// May sleep.
     ///
     /// # Errors
     ///
     /// ENOMEM.
-    pub(crate) fn new(capacity: usize) -> Result<Self> {
-        let mut slots = KVVec::with_capacity(capacity, GFP_KERNEL)?;
-        for index in 0..capacity {
-            slots.push(
-                Slot {
-                    work: Opaque::zeroed(),
-                    run: ptr::null(),
-                    index,
-                    cpu: None,
-                    own: false,
-                },
-                GFP_KERNEL,
-            )?;
-        }
-        for slot in slots.iter() {
-            // SAFETY: The slot is at its final place: the vector is full and never grows.
-            unsafe { shim::rmpopt_work_init(slot.work.get(), work) };
-        }
-        // INVARIANT: Nothing moves a slot from here on, and nothing is queued.
-        Ok(Self { slots })
+    pub(crate) fn new(client: Client, capacity: usize) -> Result<Self> {
+        Ok(Self {
+            client,
+            parts: KVVec::with_capacity(capacity, GFP_KERNEL)?,
+        })
     }
 
-    /// Runs `function(i, cpu)` once for the i-th of `cpus`, on that CPU, all at the same time; returns
-    /// when all have returned. May sleep, allocates nothing.
+    /// Has the thread of each of `cores` run `function(cpu)` once on that CPU, all at the same time;
+    /// returns when all have returned. May sleep. Allocates nothing but the threads of cores that never
+    /// did anything before.
     ///
-    /// A CPU that is offline is left out. One that goes offline meanwhile may see `function` called
-    /// on another CPU: `function` has to check with [`super::cpu::OnCpu::exactly`]. CPUs beyond the
-    /// capacity are left out as well. Returns how many CPUs were left out.
-    pub(crate) fn run(
+    /// A CPU that is offline is left out. One that goes offline meanwhile, or on which the thread is not
+    /// run, may see `function` called on another CPU: `function` has to check with
+    /// [`super::cpu::OnCpu::exactly`]. `patience` says how many seconds in a row a thread may be kept from
+    /// running before its core is left out; it is asked again each time.
+    pub(crate) fn run<'a>(
         &mut self,
-        wq: &Workqueue,
-        cpus: impl Iterator<Item = Cpu>,
-        function: &(dyn Fn(usize, Cpu) + Sync),
-    ) -> usize {
-        let run = Run {
-            function,
-            left: Atomic::new(0),
-            own: Opaque::uninit(),
-        };
-        // SAFETY: `run` stays where it is until this function returns.
-        unsafe { bindings::init_completion(run.own.get()) };
-        let here = Cpu::current();
-        let mut own = false;
-        let mut left_out = 0usize;
-        let mut used = 0usize;
+        cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)> + Clone,
+        patience: impl Fn() -> u32,
+        function: &(dyn Fn(Cpu) + Sync),
+    ) -> Missing {
+        let run = Run::new(function);
+        make_threads(cores.clone());
         let hotplug = HotplugLock::lock();
-        // One loan for all: nobody has a unique reference to a slot that is queued.
-        let mut slots = self.slots.iter_mut();
-        for (index, cpu) in cpus.enumerate() {
-            let slot = if cpu.online() { slots.next() } else { None };
-            let Some(slot) = slot else {
-                left_out = left_out.saturating_add(1);
-                continue;
-            };
-            used = used.saturating_add(1);
-            slot.run = (&raw const run).cast();
-            slot.index = index;
-            slot.cpu = Some(cpu);
-            slot.own = cpu == here;
-            own |= slot.own;
-            run.left.fetch_add(1, Relaxed);
-            // SAFETY: The slot's work was initialised in `new`, and is not queued by the invariant.
-            // `cpu` is online and stays so until the lock is dropped.
-            unsafe {
-                bindings::queue_work_on(cpu.number() as i32, wq.wq.as_ptr(), slot.work.get())
-            };
-        }
+        let left_out = self.post(&hotplug, &run, cores);
         drop(hotplug);
-        // Most likely the others are through by then, and it wakes the caller without an interrupt.
-        if own {
-            run.wait_own();
+        let starved = self.wait(&run, patience);
+        Missing { left_out, starved }
+    }
+
+    /// The same, while CPUs are kept from coming and going.
+    pub(crate) fn run_locked<'a>(
+        &mut self,
+        hotplug: &HotplugLock,
+        cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)> + Clone,
+        patience: impl Fn() -> u32,
+        function: &(dyn Fn(Cpu) + Sync),
+    ) -> Missing {
+        let run = Run::new(function);
+        make_threads(cores.clone());
+        let left_out = self.post(hotplug, &run, cores);
+        let starved = self.wait(&run, patience);
+        Missing { left_out, starved }
+    }
+
+    /// Gives the threads their parts. Returns how many cores were left out.
+    ///
+    /// `run` has to stay where it is until [`Self::wait`] has returned.
+    fn post<'a>(
+        &mut self,
+        _hotplug: &HotplugLock,
+        run: &Run<'_>,
+        cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)>,
+    ) -> usize {
+        // SAFETY: `run` stays where it is, by the function's contract.
+        unsafe { bindings::init_completion(run.done.get()) };
+        let shared: *const Run<'_> = run;
+        let mut left_out = 0usize;
+        for (thread, cpu) in cores {
+            run.left.fetch_add(1, Relaxed);
+            let room = self.parts.len() < self.parts.capacity() && cpu.online();
+            // SAFETY: No part of this client's is with the thread, by the invariant. `run` lives until
+            // all parts have ended, by the function's contract.
+            let posted =
+                room && unsafe { thread.post(self.client, cpu, shared.cast_mut().cast()) };
+            if !posted {
+                left_out = left_out.saturating_add(1);
+                run.end();
+                continue;
+            }
+            let part = Part {
+                thread: thread.clone(),
+                runtime: thread.runtime(),
+                stalls: 0,
+                suspect: thread.starved(),
+                starved: false,
+            };
+            // Within the capacity, so that nothing is allocated and nothing fails.
+            let _ = self.parts.push(part, GFP_KERNEL);
         }
-        run.wait();
-        for slot in self.slots.iter().take(used) {
-            // The work's function may not have returned to the workqueue yet.
-            // SAFETY: The work was initialised in `new`.
-            unsafe { bindings::flush_work(slot.work.get()) };
-        }
-        // INVARIANT: All work that was queued has returned.
         left_out
+    }
+
+    /// Waits until all parts have ended. Returns the number of cores whose thread was not run.
+    fn wait(&mut self, run: &Run<'_>, patience: impl Fn() -> u32) -> usize {
+        let mut starved = 0usize;
+        // The caller's own.
+        run.end();
+        // SAFETY: Initialised in `post`; may sleep.
+        while unsafe {
+            bindings::wait_for_completion_timeout(run.done.get(), msecs_to_jiffies(LOOK_MS))
+        } == 0
+        {
+            let patience = patience();
+            for part in self.parts.iter_mut() {
+                // What has starved before is not waited for as long again.
+                let patience = if part.suspect {
+                    patience.min(SUSPECT)
+                } else {
+                    patience
+                };
+                if !part.thread.busy(self.client) || part.runs() || part.stalls < patience {
+                    continue;
+                }
+                part.thread.set_starved();
+                if !part.starved {
+                    part.starved = true;
+                    starved = starved.saturating_add(1);
+                }
+                let withdrawn = part.thread.withdraw(self.client);
+                if withdrawn {
+                    run.end();
+                }
+                // Also where it has nothing to do any more: a thread that is ready to run and never does
+                // would keep others waiting, as synchronize_rcu_tasks() does.
+                if !withdrawn || part.thread.idle() {
+                    part.thread.call_away();
+                }
+            }
+        }
+        // INVARIANT: No thread has a part any more.
+        self.parts.clear();
+        starved
     }
 }
 
-/// Called in thread context by a worker of the CPU, or of any CPU once that one has gone offline.
-///
-/// # Safety
-///
-/// `work` is that of a slot of a batch in [`Batch::run`].
-unsafe extern "C" fn work(work: *mut bindings::work_struct) {
-    // SAFETY: By the contract above, it is the field of a `Slot`.
-    let slot = unsafe { &*container_of!(Opaque::cast_from(work), Slot, work) };
-    // SAFETY: `Batch::run` waits for all its work before its `Run` goes away, and for the call of
-    // `complete` too.
-    let run = unsafe { &*slot.run };
-    if let Some(cpu) = slot.cpu {
-        (run.function)(slot.index, cpu);
-    }
-    run.left.fetch_sub(1, Release);
-    if slot.own {
-        // SAFETY: Initialised; the run waits for this before it goes away.
-        unsafe { bindings::complete(run.own.get()) };
+/// Sees to it that each core has a thread. Those for which there is no memory are left out later.
+fn make_threads<'a>(cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)>) {
+    for (thread, cpu) in cores {
+        if let Err(e) = thread.make(cpu) {
+            pr_warn!(
+                "CPU {}: no thread for its core, which is left out ({})\n",
+                cpu.number(),
+                e.to_errno()
+            );
+            break;
+        }
     }
 }

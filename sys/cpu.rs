@@ -4,7 +4,10 @@
 
 use super::shim;
 use core::marker::PhantomData;
-use kernel::bindings;
+use kernel::{
+    bindings,
+    ffi, //
+};
 
 /// The number of a CPU (a thread of a core), below [`limit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -51,7 +54,8 @@ impl Cpu {
         unsafe { shim::rmpopt_cpu_socket(self.0) }
     }
 
-    /// Whether it was set apart from the others with `isolcpus=` or `nohz_full=`.
+    /// Whether it is set apart from the others at this moment: with `isolcpus=`, `nohz_full=`, or by an
+    /// isolated partition of a cpuset, which comes and goes.
     pub(crate) fn isolated(self) -> bool {
         // SAFETY: The number is below nr_cpu_ids.
         unsafe { shim::rmpopt_cpu_isolated(self.0) }
@@ -106,6 +110,11 @@ pub(crate) struct OnCpu {
 }
 
 impl OnCpu {
+    /// The CPU.
+    pub(crate) fn cpu(&self) -> Cpu {
+        self.cpu
+    }
+
     /// Runs `f` on the CPU that the caller happens to be on. `f` must not sleep.
     pub(crate) fn any<R>(f: impl FnOnce(&OnCpu) -> R) -> R {
         // SAFETY: Paired with the enabling below; nothing in between returns or unwinds.
@@ -127,41 +136,47 @@ impl OnCpu {
     }
 }
 
-/// A point at which another task gets the CPU if one waits for it. Must be called where sleeping is allowed.
-pub(crate) fn reschedule() {
+/// A point at which another task may get the CPU, where the kernel asks for such points. With preemption
+/// it does not. Must be called where sleeping is allowed.
+pub(crate) fn cond_resched() {
     // SAFETY: Called in thread context without locks, by the function's contract.
-    unsafe { shim::rmpopt_reschedule() };
+    unsafe { shim::rmpopt_cond_resched() };
 }
 
-/// Lets everything else that wants the CPU go first while it lives.
+/// What [`interrupt`] hands over to the other CPU.
+struct Call<F, R> {
+    function: Option<F>,
+    result: Option<R>,
+}
+
+/// Runs `function` on `cpu` in an interrupt, and returns its result when that is done. `None` where the
+/// CPU is offline. May sleep.
 ///
-/// For work of a workqueue: the worker gets its old priority back afterwards.
-pub(crate) struct Background {
-    nice: i32,
-    _not_send: PhantomData<*mut ()>,
+/// For a few instructions only, and not for all CPUs at the same time: that would be what this module
+/// is there to avoid.
+pub(crate) fn interrupt<F, R>(cpu: Cpu, function: F) -> Option<R>
+where
+    F: FnOnce(&OnCpu) -> R + Send,
+    R: Send,
+{
+    let mut call = Call {
+        function: Some(function),
+        result: None,
+    };
+    // SAFETY: Interrupts are on, as the caller may sleep. The call is over when this returns.
+    unsafe { shim::rmpopt_call_on(cpu.0, interrupted::<F, R>, (&raw mut call).cast()) };
+    call.result
 }
 
-impl Background {
-    /// Gives the current task the lowest priority. In thread context.
-    pub(crate) fn enter() -> Self {
-        // SAFETY: Both concern the current task only, which is in thread context.
-        let nice = unsafe {
-            let nice = shim::rmpopt_nice();
-            shim::rmpopt_set_nice(19);
-            nice
-        };
-        Self {
-            nice,
-            _not_send: PhantomData,
-        }
-    }
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        // SAFETY: The same task as in `enter`, as the type is neither Send nor Sync.
-        unsafe { shim::rmpopt_set_nice(self.nice) };
-    }
+/// Called with interrupts off, on the CPU that was asked for.
+///
+/// # Safety
+///
+/// `call` is a `Call<F, R>` that nobody else uses meanwhile.
+unsafe extern "C" fn interrupted<F: FnOnce(&OnCpu) -> R, R>(call: *mut ffi::c_void) {
+    // SAFETY: By the contract above.
+    let call = unsafe { &mut *call.cast::<Call<F, R>>() };
+    call.result = call.function.take().map(OnCpu::any);
 }
 
 /// The distance between two NUMA nodes as in ACPI's SLIT: 10 to itself, more to others.
@@ -178,12 +193,6 @@ pub(crate) fn sleep_us(time: u64) {
     let time = usize::try_from(time).unwrap_or(usize::MAX);
     // SAFETY: In thread context, by the function's contract.
     unsafe { bindings::usleep_range_state(time, time.saturating_mul(2), bindings::TASK_IDLE) };
-}
-
-/// Keeps the calling kthread on one CPU from now on, as far as that is possible. May sleep.
-pub(crate) fn stay_on(cpu: Cpu) {
-    // SAFETY: Concerns the current task only.
-    unsafe { shim::rmpopt_stay_on(cpu.0) };
 }
 
 /// Whether the kernel itself is prepared to be an SNP host (`CC_ATTR_HOST_SEV_SNP`).

@@ -1,14 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel thread that lives as long as its owner.
+//! A kernel thread that lives as long as its owner, and what wakes a thread.
 
-use core::ptr::NonNull;
+use super::shim;
+use core::ptr::{
+    self,
+    NonNull, //
+};
 use kernel::{
     bindings,
     error::from_err_ptr,
     ffi,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full, //
+        },
+        Arc, //
+    },
+    time::{
+        msecs_to_jiffies,
+        Msecs, //
+    },
 };
 
 /// What a thread does.
@@ -36,7 +51,7 @@ unsafe impl<T: Body> Send for Kthread<T> {}
 unsafe impl<T: Body> Sync for Kthread<T> {}
 
 impl<T: Body> Kthread<T> {
-    /// Starts a thread of this name.
+    /// Starts a thread of this name, on the CPUs that are not isolated.
     ///
     /// # Errors
     ///
@@ -64,6 +79,8 @@ impl<T: Body> Kthread<T> {
         // The thread may return by itself; the reference keeps the task valid until `drop`.
         // SAFETY: `task` was just made and has not run yet.
         unsafe { bindings::get_task_struct(task) };
+        // SAFETY: As above.
+        unsafe { shim::rmpopt_avoid_nohz_full(task) };
         // SAFETY: As above.
         unsafe { bindings::wake_up_process(task) };
         // SAFETY: `from_err_ptr` returns no error pointer, and the function never returns NULL.
@@ -97,4 +114,96 @@ impl<T: Body> Drop for Kthread<T> {
             drop(unsafe { Arc::from_raw(Arc::as_ptr(&self.body)) });
         }
     }
+}
+
+/// Wakes one thread, which sleeps until that happens.
+///
+/// # Invariants
+///
+/// `task` is null, or a task to which this value owns a reference; then it stays.
+pub(crate) struct Kick {
+    /// Kicked since the thread last looked.
+    pending: Atomic<bool>,
+    task: Atomic<*mut bindings::task_struct>,
+}
+
+impl Kick {
+    /// For no thread yet. Kicks that come too early are kept for it.
+    pub(crate) const fn new() -> Self {
+        // INVARIANT: There is no task.
+        Self {
+            pending: Atomic::new(false),
+            task: Atomic::new(ptr::null_mut()),
+        }
+    }
+
+    /// Makes the calling thread the one that is woken, unless there is one already.
+    pub(crate) fn attach_current(&self) {
+        // SAFETY: No precondition; the current task lives while it runs.
+        let task = unsafe { bindings::get_current() };
+        // SAFETY: As above. `attach` takes the reference over.
+        unsafe {
+            bindings::get_task_struct(task);
+            self.attach(task);
+        }
+    }
+
+    /// Makes `task` the one that is woken, and takes a reference to it over. Tells whether it is that;
+    /// where there was one already, the reference is put.
+    ///
+    /// # Safety
+    ///
+    /// The caller owns a reference to `task`.
+    pub(super) unsafe fn attach(&self, task: *mut bindings::task_struct) -> bool {
+        // INVARIANT: Set once, with the reference that this function takes over.
+        let first = self.task.cmpxchg(ptr::null_mut(), task, Full).is_ok();
+        if !first {
+            // SAFETY: The caller's reference, by the contract.
+            unsafe { bindings::put_task_struct(task) };
+        }
+        first
+    }
+
+    /// The task that is woken.
+    pub(super) fn task(&self) -> Option<NonNull<bindings::task_struct>> {
+        NonNull::new(self.task.load(Acquire))
+    }
+
+    /// Wakes the thread, or keeps it from falling asleep. In any context but NMI, with any lock held but
+    /// those of the scheduler. Takes no lock of ours and queues nothing: all that happens on this CPU
+    /// is the wake-up itself, and the scheduler runs the thread where its affinity allows.
+    pub(crate) fn kick(&self) {
+        self.pending.xchg(true, Full);
+        if let Some(task) = self.task() {
+            // SAFETY: By the invariant the task is valid, even after its end.
+            unsafe { bindings::wake_up_process(task.as_ptr()) };
+        }
+    }
+
+    /// Sleeps until kicked, at most `patience` milliseconds where given, without counting as load. Tells
+    /// whether it was kicked since the last call. May return earlier than both.
+    ///
+    /// In thread context, by the thread that is woken.
+    pub(crate) fn wait(&self, patience: Option<Msecs>) -> bool {
+        sleep_unless(&self.pending, patience);
+        self.pending.xchg(false, Full)
+    }
+}
+
+impl Drop for Kick {
+    fn drop(&mut self) {
+        if let Some(task) = self.task() {
+            // SAFETY: By the invariant the reference is ours.
+            unsafe { bindings::put_task_struct(task.as_ptr()) };
+        }
+    }
+}
+
+/// Sleeps until somebody wakes the thread, at most `patience` milliseconds where given, without counting
+/// as load. Not at all where `flag` is set; who sets it wakes the thread afterwards. In thread context.
+pub(crate) fn sleep_unless(flag: &Atomic<bool>, patience: Option<Msecs>) {
+    let jiffies = patience.map(msecs_to_jiffies);
+    let timeout = jiffies.and_then(|jiffies| ffi::c_long::try_from(jiffies).ok());
+    // SAFETY: The flag outlives the call; in thread context, by the function's contract.
+    unsafe { shim::rmpopt_sleep_unless(flag.as_ptr(), timeout.unwrap_or(ffi::c_long::MAX)) };
 }

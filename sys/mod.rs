@@ -12,6 +12,7 @@
 pub(crate) mod batch;
 pub(crate) mod compat;
 pub(crate) mod configfs;
+pub(crate) mod core_thread;
 pub(crate) mod cpu;
 pub(crate) mod cpuid;
 pub(crate) mod debugfs;

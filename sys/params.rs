@@ -19,6 +19,12 @@ pub(crate) fn takeover() -> bool {
     unsafe { shim::rmpopt_param_takeover() }
 }
 
+/// `skip_isolated`: isolated CPUs are left alone from the beginning.
+pub(crate) fn skip_isolated() -> bool {
+    // SAFETY: As above.
+    unsafe { shim::rmpopt_param_skip_isolated() }
+}
+
 /// `probes`: watch the kernel's RMP functions.
 pub(crate) fn probes() -> bool {
     // SAFETY: As above.

@@ -124,7 +124,8 @@ pub(crate) trait Kick: Send + Sync + 'static {
     /// The counters that the probes write, which stay for as long as `self`.
     fn counters(&self) -> &Counters;
 
-    /// A region may have become free. In thread context, may sleep. Once until [`reset_kick`].
+    /// A region may have become free. In whatever context the kernel converts a page: must neither sleep
+    /// nor lock. Once until [`reset_kick`].
     fn kick(&self);
 }
 
@@ -160,7 +161,7 @@ impl<T: Kick> Probes<T> {
         }
     }
 
-    /// Called in thread context, by work that is cancelled before the target goes away.
+    /// Called in the context of a conversion, by probes that are gone before the target goes away.
     ///
     /// # Safety
     ///

@@ -3,19 +3,23 @@
 
 #include <linux/cc_platform.h>
 #include <linux/cpumask.h>
+#include <linux/kthread.h>
 #include <linux/memory.h>
 #include <linux/memory_hotplug.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
+#include <linux/mutex.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/sched/isolation.h>
 #include <linux/slab.h>
 #include <linux/smp.h>
 #include <linux/topology.h>
-#include <linux/workqueue.h>
 
 #include <asm/processor.h>
+
+#include <uapi/linux/sched/types.h>
 
 #include "shim.h"
 
@@ -34,16 +38,80 @@ void rmpopt_preempt_enable(void)
 	preempt_enable();
 }
 
-/*
- * With lazy preemption cond_resched() does nothing, and who wants the CPU waits
- * for the next tick.
- */
-void rmpopt_reschedule(void)
+void rmpopt_cond_resched(void)
 {
-	if (test_thread_flag(TIF_NEED_RESCHED) || test_thread_flag(TIF_NEED_RESCHED_LAZY))
-		schedule();
-	else
-		cond_resched();
+	cond_resched();
+}
+
+/* Who sets the flag wakes the task afterwards. */
+void rmpopt_sleep_unless(const bool *flag, long timeout)
+{
+	set_current_state(TASK_IDLE);
+	if (!READ_ONCE(*flag))
+		schedule_timeout(timeout);
+	__set_current_state(TASK_RUNNING);
+}
+
+/* The lowest priority, below that of all nice values. The task has not run yet. */
+void rmpopt_make_idle(struct task_struct *task)
+{
+	const struct sched_attr attr = {
+		.size = sizeof(attr),
+		.sched_policy = SCHED_IDLE,
+	};
+
+	WARN_ON_ONCE(sched_setattr_nocheck(task, &attr));
+}
+
+/* On the CPU from now on. Fails where it is offline. */
+int rmpopt_move_to(struct task_struct *task, unsigned int cpu)
+{
+	return set_cpus_allowed_ptr(task, cpumask_of(cpu));
+}
+
+/*
+ * Away from where it is: to any CPU that is not set apart. Partitions of cpusets
+ * replace the first mask; what is copied stays.
+ */
+void rmpopt_move_away(struct task_struct *task)
+{
+	static DEFINE_MUTEX(lock);
+	static struct cpumask mask;
+
+	guard(mutex)(&lock);
+	scoped_guard(rcu)
+		cpumask_and(&mask, housekeeping_cpumask(HK_TYPE_DOMAIN),
+			    housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
+	/* None of them may be online. */
+	if (set_cpus_allowed_ptr(task, &mask))
+		set_cpus_allowed_ptr(task, cpu_possible_mask);
+}
+
+/*
+ * The kernel keeps kthreads from the CPUs of isolcpus= and of isolated partitions,
+ * and not from those of nohz_full=, which never change. The task has not run yet.
+ */
+void rmpopt_avoid_nohz_full(struct task_struct *task)
+{
+	if (housekeeping_enabled(HK_TYPE_KERNEL_NOISE))
+		kthread_affine_preferred(task, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
+}
+
+/* Grows whenever the task has run. Before it is taken off the CPU that may not show. */
+u64 rmpopt_task_runtime(struct task_struct *task)
+{
+	return READ_ONCE(task->se.sum_exec_runtime);
+}
+
+bool rmpopt_task_runs(struct task_struct *task)
+{
+	return READ_ONCE(task->on_cpu);
+}
+
+/* Fails where the CPU is offline; then the function is not called. */
+int rmpopt_call_on(unsigned int cpu, void (*function)(void *data), void *data)
+{
+	return smp_call_function_single(cpu, function, data, true);
 }
 
 bool rmpopt_cpu_online(unsigned int cpu)
@@ -67,12 +135,14 @@ unsigned int rmpopt_cpu_socket(unsigned int cpu)
 }
 
 /*
- * isolcpus= takes a CPU out of the scheduling domains, nohz_full= out of the
- * tick. Both never change; HK_TYPE_DOMAIN does, with the partitions of cpusets.
+ * isolcpus= takes a CPU out of the scheduling domains, a partition of a cpuset
+ * as well, nohz_full= out of the tick. A partition replaces the mask that this
+ * looks into, and frees the old one a grace period later.
  */
 bool rmpopt_cpu_isolated(unsigned int cpu)
 {
-	return !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN_BOOT) ||
+	guard(rcu)();
+	return !housekeeping_test_cpu(cpu, HK_TYPE_DOMAIN) ||
 	       !housekeeping_test_cpu(cpu, HK_TYPE_KERNEL_NOISE);
 }
 
@@ -91,22 +161,6 @@ int rmpopt_pfn_node(u64 pfn)
 u64 rmpopt_section_size(void)
 {
 	return 1ULL << SECTION_SIZE_BITS;
-}
-
-/* Fails where the CPU went offline: then any CPU will do. */
-void rmpopt_stay_on(unsigned int cpu)
-{
-	set_cpus_allowed_ptr(current, cpumask_of(cpu));
-}
-
-int rmpopt_nice(void)
-{
-	return task_nice(current);
-}
-
-void rmpopt_set_nice(int nice)
-{
-	set_user_nice(current, nice);
 }
 
 struct rmpopt_memory {
@@ -158,17 +212,6 @@ unsigned int rmpopt_phys_bits(void)
 	return boot_cpu_data.x86_phys_bits;
 }
 
-void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct *work))
-{
-	INIT_WORK(work, func);
-}
-
-/* CPU intensive: other work of the same CPU does not wait for ours. */
-struct workqueue_struct *rmpopt_workqueue(void)
-{
-	return alloc_workqueue("rmpopt", WQ_PERCPU | WQ_CPU_INTENSIVE, 0);
-}
-
 /* The default is SPAN of engine/window.rs. */
 static unsigned int window_gib = 2048;
 module_param(window_gib, uint, 0);
@@ -179,6 +222,11 @@ static bool takeover;
 module_param(takeover, bool, 0);
 MODULE_PARM_DESC(takeover,
 		 "Optimise even where RMPOPT was already enabled before loading");
+
+static bool skip_isolated;
+module_param(skip_isolated, bool, 0);
+MODULE_PARM_DESC(skip_isolated,
+		 "Leave isolated CPUs alone from the beginning: isolated_cpus is skip");
 
 static bool probes = true;
 module_param(probes, bool, 0);
@@ -193,6 +241,11 @@ unsigned int rmpopt_param_window_gib(void)
 bool rmpopt_param_takeover(void)
 {
 	return takeover;
+}
+
+bool rmpopt_param_skip_isolated(void)
+{
+	return skip_isolated;
 }
 
 bool rmpopt_param_probes(void)

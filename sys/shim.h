@@ -8,13 +8,13 @@
 
 #include <linux/types.h>
 
-struct work_struct;
-struct workqueue_struct;
+struct task_struct;
 
 unsigned int rmpopt_this_cpu(void);
 void rmpopt_preempt_disable(void);
 void rmpopt_preempt_enable(void);
-void rmpopt_reschedule(void);
+void rmpopt_cond_resched(void);
+int rmpopt_call_on(unsigned int cpu, void (*function)(void *data), void *data);
 bool rmpopt_cpu_online(unsigned int cpu);
 unsigned int rmpopt_cpu_core(unsigned int cpu);
 int rmpopt_cpu_node(unsigned int cpu);
@@ -26,18 +26,21 @@ u64 rmpopt_section_size(void);
 bool rmpopt_host_snp(void);
 unsigned int rmpopt_phys_bits(void);
 
-void rmpopt_stay_on(unsigned int cpu);
-int rmpopt_nice(void);
-void rmpopt_set_nice(int nice);
+void rmpopt_sleep_unless(const bool *flag, long timeout);
+void rmpopt_make_idle(struct task_struct *task);
+int rmpopt_move_to(struct task_struct *task, unsigned int cpu);
+void rmpopt_move_away(struct task_struct *task);
+void rmpopt_avoid_nohz_full(struct task_struct *task);
+u64 rmpopt_task_runtime(struct task_struct *task);
+bool rmpopt_task_runs(struct task_struct *task);
 
 struct rmpopt_memory;
 struct rmpopt_memory *rmpopt_memory_register(void (*changed)(void *data), void *data);
 void rmpopt_memory_unregister(struct rmpopt_memory *memory);
 
-void rmpopt_work_init(struct work_struct *work, void (*func)(struct work_struct *work));
-struct workqueue_struct *rmpopt_workqueue(void);
 unsigned int rmpopt_param_window_gib(void);
 bool rmpopt_param_takeover(void);
+bool rmpopt_param_skip_isolated(void);
 bool rmpopt_param_probes(void);
 
 #endif

@@ -86,18 +86,18 @@ traced() {
 	echo 0 >$TRACE/tracing_on
 	awk -v threads="$THREADS" -v cores="$CORES" '
 		function settle() {
-			if (!counts || !(ours || end) || asked)
+			if (!counts || !ours || asked)
 				return
 			if (several)
 				broadcast++
-			else if (wakes || end)
-				wake[int(cpu / threads)]++
-			else
+			else if (post)
 				work[int(cpu / threads)]++
+			else
+				wake[int(cpu / threads)]++
 		}
 		/: ipi_send_/ {
 			settle()
-			ours = end = wakes = nested = completed = several = asked = 0
+			ours = post = nested = several = asked = 0
 			counts = /callback=generic_smp_call_function_single/ || /ipi_send_cpumask/
 			if (match($0, /cpu=[0-9]+/))
 				cpu = substr($0, RSTART + 4, RLENGTH - 4)
@@ -111,13 +111,10 @@ traced() {
 				nested = 1
 			if (nested)
 				next
-			if (completed && /process_one_work/)
-				end = 1
-			completed = /complete_all/
 			if (/\[rmpopt\]/)
 				ours = 1
-			if (/complete|__wake_up/)
-				wakes = 1
+			if (/CoreThread4post/)
+				post = 1
 			# Somebody who reads a file, and has waited for a lock.
 			if (/wake_up_q/)
 				asked = 1

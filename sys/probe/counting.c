@@ -2,7 +2,6 @@
 /* The counters of all regions, and the kick of the thread. See counting.h. */
 #include <linux/mutex.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
 
 #include "counting.h"
 
@@ -18,7 +17,6 @@ static struct {
 	u32 pending;
 	void (*func)(void *data);
 	void *data;
-	struct work_struct work;
 } rmpopt_kick_state ____cacheline_aligned;
 
 struct rmpopt_region_counters *rmpopt_counters_of(u64 gib)
@@ -112,31 +110,19 @@ notrace void rmpopt_kick(void)
 {
 	if (READ_ONCE(rmpopt_kick_state.pending))
 		return;
-	/* Another CPU was stopped while it held the lock of a workqueue, or of a run queue. */
+	/* Another CPU may have been stopped while it held the lock of a run queue. */
 	if (panic_in_progress())
 		return;
 	if (!xchg(&rmpopt_kick_state.pending, 1))
-		schedule_work(&rmpopt_kick_state.work);
+		rmpopt_kick_state.func(rmpopt_kick_state.data);
 }
 
-static void rmpopt_kick_work(struct work_struct *work)
-{
-	rmpopt_kick_state.func(rmpopt_kick_state.data);
-}
-
-/* From here on kick(data) is called in thread context, once until rmpopt_kick_reset(). */
+/* From here on kick(data) is called, in the context of a conversion, once until rmpopt_kick_reset(). */
 void rmpopt_kick_begin(void (*kick)(void *data), void *data)
 {
 	rmpopt_kick_state.pending = 0;
 	rmpopt_kick_state.func = kick;
 	rmpopt_kick_state.data = data;
-	INIT_WORK(&rmpopt_kick_state.work, rmpopt_kick_work);
-}
-
-/* No probe is registered any more. Nobody is kicked when this returns. */
-void rmpopt_kick_end(void)
-{
-	cancel_work_sync(&rmpopt_kick_state.work);
 }
 
 bool rmpopt_kicked(void)

@@ -5,7 +5,7 @@
  * and may hold any lock. Nothing here sleeps, locks or allocates, or writes any
  * cache line but the region's own. Only the first region that may have become
  * free since the thread last looked writes one more, and kicks the thread; in a
- * panic nobody is kicked, because queueing work takes locks.
+ * panic nobody is kicked, because waking it takes locks of the scheduler's.
  */
 #ifndef RMPOPT_COUNTING_H
 #define RMPOPT_COUNTING_H
@@ -30,7 +30,6 @@ extern struct rmpopt_region_counters rmpopt_elsewhere;
 
 void rmpopt_kick(void);
 void rmpopt_kick_begin(void (*kick)(void *data), void *data);
-void rmpopt_kick_end(void);
 void rmpopt_count_unsure(u64 pfn);
 void rmpopt_settle_unsure(void);
 

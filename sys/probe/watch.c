@@ -47,7 +47,7 @@ static notrace void rmpopt_functions_shared(void)
 }
 
 /*
- * Calls kick(data) in thread context when a region may have become free.
+ * Calls kick(data) when a region may have become free, in the context of the conversion.
  * Returns RMPOPT_PROBE_*, or a negative errno. Calls that were in the functions
  * already, unseen, have returned by then, but for those that slept there.
  */
@@ -66,10 +66,8 @@ int rmpopt_probe_register(void (*kick)(void *data), void *data)
 		}
 	} else {
 		err = rmpopt_fprobe_register();
-		if (err) {
-			rmpopt_kick_end();
+		if (err)
 			return err;
-		}
 		WRITE_ONCE(rmpopt_kind, RMPOPT_PROBE_FPROBE);
 	}
 	synchronize_rcu_tasks();
@@ -88,7 +86,6 @@ void rmpopt_probe_unregister(void)
 	else
 		rmpopt_direct_unregister();
 	WRITE_ONCE(rmpopt_kind, RMPOPT_PROBE_NONE);
-	rmpopt_kick_end();
 }
 
 /* RMPOPT_PROBE_*: how conversions are seen at this moment. */

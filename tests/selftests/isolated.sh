@@ -1,12 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: isolated
-# CPUs under isolcpus= or nohz_full=: the same as the others, once, or not at all.
+# CPUs set apart by isolcpus=, nohz_full= or a partition: the same as the others, once, or not at all.
 . "$(dirname "$0")/tap.sh"
-begin 38
+. "$(dirname "$0")/trace.sh"
+. "$(dirname "$0")/dirt.sh"
+begin 84
 require_emulator
 require_rmpopt
 require_isolated
+require_test_module snp_guest
 
 free=$(free_regions | tr '\n' ' ')
 is "CPUs under isolcpus=" "$(cat /sys/devices/system/cpu/isolated)" 3-5
@@ -28,33 +31,74 @@ verified()
 	emu get "rmpopt.by_core.$1.verify"
 }
 
+# This script, and the threads that the kernel begins to make, on CPUs that are not isolated:
+# those of nohz_full= are open to any task, and who waits there is woken there.
+taskset -p 7 $$ >/dev/null
+taskset -p 7 2 >/dev/null
+
+# What the module does on a CPU: an interrupt that it sends there, a thread of its own that
+# runs there, work that it queues there.
+events="ipi/ipi_send_cpu sched/sched_switch workqueue/workqueue_queue_work"
+
+watch()
+{
+	echo >$TRACE/trace
+	# shellcheck disable=SC2086 # a list
+	stacks_on $events
+}
+
+# watched FILE: what was traced, to FILE.
+watched()
+{
+	# shellcheck disable=SC2086 # a list
+	stacks_off $events
+	cp $TRACE/trace "$1"
+}
+
+# seen FIRST LAST FILE: what the module did on these CPUs, each kind and CPU once.
+seen()
+{
+	awk -v first="$1" -v last="$2" '
+		function settle() {
+			if (what != "" && cpu >= first && cpu <= last && (ours || mine))
+				seen[what " on CPU " cpu] = 1
+			what = ""
+		}
+		# What an interrupt does on the way is not ours.
+		/^ => / { if (/ asm_/) through = 1; if (/\[rmpopt\]/ && !through) ours = 1; next }
+		/<stack trace>/ { next }
+		{
+			settle()
+			ours = mine = through = 0
+			match($0, /\[[0-9][0-9][0-9]\]/)
+			cpu = substr($0, RSTART + 1, 3) + 0
+		}
+		/: ipi_send_cpu:/ {
+			match($0, /cpu=[0-9]+/)
+			cpu = substr($0, RSTART + 4, RLENGTH - 4) + 0
+			what = "interrupt"
+		}
+		/: sched_switch:/ { what = "thread"; mine = /next_comm=rmpopt/; if (!mine) what = "" }
+		/: workqueue_queue_work:/ {
+			what = "work"
+			mine = / \[rmpopt\]/
+		}
+		END {
+			settle()
+			for (line in seen)
+				print line
+		}' "$3" | sort
+}
+
 unload
 load
 within 60 "the first pass ends" idle
-is "the default" "$(cat $CONFIG/isolated_cpus)" "[include] once skip"
+is "the default" "$(cat $CONFIG/isolated_cpus)" "include [once] skip"
 for core in 0 1 2 3; do
-	ok "include: core $core has all" has $core
+	ok "once: core $core has all" has $core
 done
 for bad in "" all "[once]" "once skip"; do
 	is "isolated_cpus: '$bad'" "$(try write $CONFIG/isolated_cpus "$bad")" EINVAL
-done
-
-echo skip >$CONFIG/isolated_cpus
-for core in 2 3; do
-	within 60 "skip: RMPOPT is off on core $core" has_none $core
-done
-for core in 0 1; do
-	ok "skip: core $core has all, one of its threads is not isolated" has $core
-done
-emu reset >/dev/null
-ok "skip: a pass" pass
-is "skip: core 2 ran nothing" "$(verified 2)" 0
-is "skip: core 3 ran nothing" "$(verified 3)" 0
-at_least "skip: core 1 did" "$(verified 1)" 1
-
-echo once >$CONFIG/isolated_cpus
-for core in 2 3; do
-	within 60 "once: core $core is filled" has $core
 done
 within 60 "once: that ends" idle
 emu reset >/dev/null
@@ -66,6 +110,91 @@ for core in 2 3; do
 	ok "once: core $core still has all" has $core
 done
 
+echo include >$CONFIG/isolated_cpus
+poll 60 idle
+emu reset >/dev/null
+watch
+ok "include: a pass" pass
+is "include: the table can be read" "$(try read $DEBUG/rmpopt-table)" ok
+watched /tmp/include
+at_least "include: core 2 takes part" "$(verified 2)" 1
+at_least "include: core 3 takes part" "$(verified 3)" 1
+like "include: a thread is seen on CPU 4" "$(seen 4 7 /tmp/include)" "*thread on CPU 4*"
+like "include: and on CPU 6" "$(seen 4 7 /tmp/include)" "*thread on CPU 6*"
+
+echo skip >$CONFIG/isolated_cpus
+for core in 2 3; do
+	within 60 "skip: RMPOPT is off on core $core" has_none $core
+done
+poll 60 idle
+for core in 0 1; do
+	ok "skip: core $core has all, one of its threads is not isolated" has $core
+done
+emu reset >/dev/null
+watch
+ok "skip: a pass" pass
+for file in rmpopt-table regions stats memory cpu/0 cpu/4 cpu/6; do
+	is "skip: $file can be read" "$(try read $DEBUG/$file)" ok
+done
+watched /tmp/skip
+is "skip: core 2 ran nothing" "$(verified 2)" 0
+is "skip: core 3 ran nothing" "$(verified 3)" 0
+at_least "skip: core 1 did" "$(verified 1)" 1
+like "skip: a thread is seen on CPU 0" "$(seen 0 0 /tmp/skip)" "*thread on CPU 0*"
+is "skip: nothing is done on the others" "$(seen 3 7 /tmp/skip)" ""
+is "skip: cpu/4: state" "$(field 4 state)" skipped
+is "skip: cpu/4: rmpopt_base" "$(field 4 rmpopt_base)" "not read"
+is "skip: cpu/0: state" "$(field 0 state)" enabled
+is "skip: the table lists the other cores" "$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" 0-3
+
+# From the beginning.
+unload
+emu reset >/dev/null
+watch
+load skip_isolated=1
+within 60 "skip_isolated=1: the first pass ends" idle
+is "skip_isolated=1: the table can be read" "$(try read $DEBUG/rmpopt-table)" ok
+is "skip_isolated=1: isolated_cpus" "$(cat $CONFIG/isolated_cpus)" "include once [skip]"
+is "skip_isolated=1: rmmod" "$(try rmmod rmpopt)" ok
+watched /tmp/load
+like "skip_isolated=1: a thread is seen on CPU 0" "$(seen 0 0 /tmp/load)" "*thread on CPU 0*"
+is "skip_isolated=1: nothing is done on the others" "$(seen 3 7 /tmp/load)" ""
+is "skip_isolated=1: core 2 ran nothing" "$(verified 2)" 0
+
+# Who decides is woken, but not where a page is converted, and no work is queued.
+insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
+load skip_isolated=1
+within 60 "the first pass ends" idle
+one=$(table | awk '$1 >= 4 && $2 != "none" { print $1; exit }')
+won_back()
+{
+	[ "$(passes given-back)" -gt "$won" ] && idle
+}
+won=$(passes given-back)
+watch
+for command in "assign $one 4k 3 5" "release $one"; do
+	is "on an isolated CPU: $command" "$(taskset 10 try write $GUEST/cmd "$command")" ok
+done
+within 60 "the region is won back" won_back
+watched /tmp/conversions
+is "nothing is done on isolated CPUs" "$(seen 3 7 /tmp/conversions)" ""
+is "no work is queued anywhere" "$(seen 0 7 /tmp/conversions | grep '^work')" ""
+like "who decides ran elsewhere" "$(seen 0 2 /tmp/conversions)" "*thread on CPU*"
+
+# Where an administrator wants it, it stays.
+decider=$(grep -lx rmpopt /proc/[0-9]*/comm | cut -d/ -f3)
+is "one thread decides" "$(echo "$decider" | wc -w)" 1
+is "it may run on the CPUs that are not isolated" "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/"$decider"/status)" 0-2
+taskset -p 4 "$decider" >/dev/null
+echo all >$CONFIG/window_policy
+poll 60 idle
+ok "a pass" pass
+is "it is where taskset wants it" "$(sed -n 's/^Cpus_allowed_list:[[:space:]]*//p' /proc/"$decider"/status)" 2
+unload
+rmmod snp_guest
+
+load
+poll 60 idle
 emu snp off >/dev/null
 emu snp on >/dev/null
 echo 1 >$CONFIG/action
@@ -73,11 +202,58 @@ for core in 0 1 2 3; do
 	within 60 "once: SNP is initialised again, core $core is filled again" has $core
 done
 
-echo include >$CONFIG/isolated_cpus
+# A partition, made and ended while the module is loaded: core 0.
+CGROUP=/tmp/cgroup
+mkdir -p $CGROUP
+mount -t cgroup2 cgroup $CGROUP
+echo +cpuset >$CGROUP/cgroup.subtree_control
+mkdir -p $CGROUP/apart
+apart()
+{
+	echo 0-1 >$CGROUP/apart/cpuset.cpus && echo isolated >$CGROUP/apart/cpuset.cpus.partition
+	[ "$(cat $CGROUP/apart/cpuset.cpus.partition)" = isolated ]
+}
+
+poll 60 idle
+ok "CPUs 0 and 1 become an isolated partition" apart
+is "the kernel counts them as isolated" "$(cat $CGROUP/cpuset.cpus.isolated)" 0-1,3-5
+within 60 "once: a pass" pass
 emu reset >/dev/null
-ok "include: a pass" pass
-at_least "include: core 2 takes part again" "$(verified 2)" 1
-at_least "include: core 3 takes part again" "$(verified 3)" 1
+ok "once: another pass" pass
+is "once: core 0 ran nothing" "$(verified 0)" 0
+at_least "once: core 1 did" "$(verified 1)" 1
+ok "once: core 0 still has all" has 0
+echo skip >$CONFIG/isolated_cpus
+within 60 "skip: RMPOPT is off on core 0" has_none 0
+poll 60 idle
+watch
+is "skip: the table can be read" "$(try read $DEBUG/rmpopt-table)" ok
+ok "skip: a pass" pass
+watched /tmp/partition
+is "skip: nothing is done on CPUs 0 and 1" "$(seen 0 1 /tmp/partition)" ""
+echo once >$CONFIG/isolated_cpus
+within 60 "once: core 0 is filled" has 0
+echo member >$CGROUP/apart/cpuset.cpus.partition
+is "the partition ends" "$(cat $CGROUP/cpuset.cpus.isolated)" 3-5
+ok "a pass" pass
+poll 60 idle
+emu reset >/dev/null
+ok "another pass" pass
+at_least "core 0 takes part again" "$(verified 0)" 1
+
+# The mask of isolated CPUs is replaced while it is looked into.
+turn=0
+while [ $turn -lt 20 ]; do
+	echo 1 >$CONFIG/action
+	apart
+	cat $DEBUG/rmpopt-table >/dev/null
+	echo member >$CGROUP/apart/cpuset.cpus.partition
+	turn=$((turn + 1))
+done
+within 60 "passes while the partition came and went 20 times" idle
+rmdir $CGROUP/apart
+umount $CGROUP
+
 tables_agree "the table is what the cores have"
 unload
 no_splat "the kernel log is clean"

@@ -14,26 +14,27 @@ number()
 
 # Interrupts. The counters of /proc/interrupts cannot tell the module's from all
 # others, so each one sent is traced with its stack. The module's are those with
-# the module in it, and the end of its work, which is a tail call.
+# the module in it.
 ipis="ipi/ipi_send_cpu ipi/ipi_send_cpumask"
 
 # interrupts: for each of the module's function-call interrupts "CORE work", or
 # "CORE wake" where it is the thread that is woken, not a core that gets work.
 # One to several CPUs at once is none that the module may send: "broadcast".
 # What loading itself sends, to look at each core, belongs to no pass; nor does
-# the waking of somebody who reads a file and has waited for a lock.
+# the making of a core's thread, once, nor the waking of somebody who reads a file
+# and has waited for a lock.
 interrupts()
 {
 	awk -v threads="$(threads)" '
 		function settle() {
-			if ((ours || end) && !loading && !asked)
-				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (wake || end ? "wake" : "work")
+			if (ours && !loading && !asked)
+				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (post ? "work" : "wake")
 			cpu = ""
 		}
 		/: ipi_send_/ {
 			if (cpu != "")
 				settle()
-			ours = end = wake = timer = last_complete = loading = asked = 0
+			ours = post = timer = loading = asked = 0
 			cpu = ""
 			if (/callback=generic_smp_call_function_single/ || /ipi_send_cpumask/)
 				cpu = match($0, /cpu=[0-9]+/) ? substr($0, RSTART + 4, RLENGTH - 4) : -1
@@ -46,17 +47,14 @@ interrupts()
 				timer = 1
 			if (timer)
 				next
-			if (last_complete && /process_one_work/)
-				end = 1
-			last_complete = /complete_all/
 			if (/\[rmpopt\]/)
 				ours = 1
-			if (/do_init_module/)
+			if (/do_init_module|kthread_create_on_node/)
 				loading = 1
 			if (/wake_up_q/)
 				asked = 1
-			if (/complete|__wake_up/)
-				wake = 1
+			if (/CoreThread4post/)
+				post = 1
 		}
 		END { if (cpu != "") settle() }' $TRACE/trace
 }
@@ -207,7 +205,6 @@ else
 		[ "$worst" -ge "${least:-$worst}" ] || least=$worst
 		least=${least:-$worst}
 	done
-	# A worker that is just returning when the thread looks wakes it once more, now and then.
 	at_most "all function-call interrupts of the worst core, in the quietest cycle" "$least" 2
 	# shellcheck disable=SC2086 # a list
 	stacks_off $ipis

@@ -4,10 +4,8 @@ use crate::{
     engine::{
         plan::{
             leaders,
-            seat,
             start,
-            PlanCore,
-            Seat, //
+            PlanCore, //
         },
         region::RamRegion,
         window::Window, //
@@ -149,32 +147,4 @@ proptest! {
             }
         }
     }
-}
-
-/// Cores as "node", "node, isolated" or nothing where no thread is online.
-fn seat_among(cores: &[Option<(u32, bool)>]) -> Option<usize> {
-    seat(|| {
-        cores.iter().map(|core| {
-            let (node, isolated) = core.unwrap_or_default();
-            Seat {
-                node,
-                isolated,
-                standing: core.is_some(),
-            }
-        })
-    })
-}
-
-#[test]
-fn the_thread_lives_on_a_core_that_does_not_lead() {
-    let core = |node| Some((node, false));
-    let isolated = |node| Some((node, true));
-    assert_eq!(seat_among(&[core(0), core(0), core(1), core(1)]), Some(1));
-    // The first of node 0 is away: the second one leads.
-    assert_eq!(seat_among(&[None, core(0), core(1), core(1)]), Some(3));
-    assert_eq!(seat_among(&[core(0), core(1), core(0), core(1)]), Some(2));
-    assert_eq!(seat_among(&[core(0), isolated(0), core(1)]), Some(0));
-    assert_eq!(seat_among(&[isolated(0), isolated(0)]), Some(1));
-    assert_eq!(seat_among(&[isolated(0), core(0)]), Some(1));
-    assert_eq!(seat_among(&[None, None]), None);
 }
