@@ -13,6 +13,7 @@ use crate::{
         assess::{
             assess,
             Found,
+            Native,
             Role, //
         },
         msr::RmpoptBase,
@@ -27,6 +28,7 @@ use crate::{
             OnCpu, //
         },
         kthread::Kthread,
+        native,
         probe::Probes,
         snp::Watch, //
     },
@@ -42,7 +44,7 @@ use kernel::{
 ///
 /// EINVAL for a window outside of 1 to 2048 GiB; ENODEV where there is nothing to do for this
 /// module; ENOMEM.
-pub(crate) fn engine(window_gib: u32, takeover: bool, skip_isolated: bool) -> Result<Arc<Engine>> {
+pub(crate) fn engine(window_gib: u32, skip_isolated: bool) -> Result<Arc<Engine>> {
     if !(1..=SPAN).contains(&window_gib) {
         pr_err!("window_gib={} is not in 1..={}\n", window_gib, SPAN);
         return Err(EINVAL);
@@ -56,11 +58,11 @@ pub(crate) fn engine(window_gib: u32, takeover: bool, skip_isolated: bool) -> Re
     if found.features.rmpopt && !found.rmpopt_base.enabled() {
         found.rmpopt_base = base_of_any_core(isolated);
     }
-    let role = assess(&found, takeover).map_err(|refusal| {
+    let role = assess(&found).map_err(|refusal| {
         pr_err!("not loaded: {}; {}\n", refusal.reason(), refusal.remedy());
         ENODEV
     })?;
-    let engine = Engine::new(found, role, window_gib, isolated)?;
+    let engine = Engine::new(found, role, window_gib, native::parameter(), isolated)?;
     report(&engine);
     report_layout(&engine);
     Ok(engine)
@@ -174,6 +176,11 @@ fn report(engine: &Engine) {
     let has = |bit: bool| if bit { "yes" } else { "no" };
     let what = match engine.role {
         Role::Observe(why) => why.reason(),
+        Role::Native => match engine.settings.native() {
+            Native::Assist => "the kernel has RMPOPT of its own: assisting it (native=assist)",
+            Native::Observe => "the kernel has RMPOPT of its own (native=observe)",
+            Native::Takeover => "the kernel has RMPOPT of its own: taking over (native=takeover)",
+        },
         Role::Optimise if syscfg.snp_enabled() => "attempting all of it",
         Role::Optimise if cpu::kernel_supports_snp() => {
             "SNP is not on yet: waiting until the ccp driver initialises it (kvm_amd with sev_snp=1)"
@@ -182,7 +189,7 @@ fn report(engine: &Engine) {
             "SNP is off and the kernel did not prepare for it (see \"dmesg | grep -i -e sev -e iommu\"): waiting"
         }
     };
-    let observing = if matches!(engine.role, Role::Observe(_)) {
+    let observing = if engine.observes() {
         "observing only: "
     } else {
         ""

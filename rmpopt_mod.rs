@@ -59,11 +59,10 @@ struct Rmpopt {
 impl kernel::InPlaceModule for Rmpopt {
     fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
         let window_gib = params::window_gib();
-        let takeover = params::takeover();
         let skip_isolated = params::skip_isolated();
         let probes = params::probes();
         pin_init::pin_init_scope(move || {
-            let engine = load::engine(window_gib, takeover, skip_isolated)?;
+            let engine = load::engine(window_gib, skip_isolated)?;
             Ok(try_pin_init!(Self {
                 cpu_hotplug: CpuHotplug::new(engine.clone())?,
                 memory_hotplug: MemoryHotplug::new(engine.clone())?,

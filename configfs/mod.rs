@@ -8,6 +8,7 @@
 
 mod dirt;
 mod lookup;
+mod native;
 
 use crate::{
     engine::{
@@ -70,6 +71,7 @@ pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
         max_delay_ms: 9,
         full_check_s: 10,
         optimise: 11,
+        native: 12,
     );
     pin_init::pin_init_scope(move || {
         let shared = Arc::new(Shared { engine }, GFP_KERNEL)?;
@@ -202,9 +204,7 @@ impl configfs::AttributeOperations<3> for Controls {
 
     fn store(controls: &Controls, page: &[u8]) -> Result {
         let policy = choose(&Policy::ALL, Policy::name, page)?;
-        controls.engine.settings.set_policy(policy);
-        controls.engine.control.host_changed();
-        Ok(())
+        controls.engine.set_policy(policy)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
             Asked,
             Snapshot, //
         },
+        thread::KEPT,
         Engine, //
     },
     sys::{
@@ -63,16 +64,16 @@ fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> 
         Ranges(machine.cpus_of(index).map(Cpu::number))
     )?;
     writeln!(out, "node: {}", core.node())?;
-    let enabled = base.map(|base| base.enabled());
-    match (core.state(), enabled) {
-        (State::TakenOut(fault), _) => writeln!(out, "state: taken out ({})", fault.name())?,
+    // A core that was not asked, or did not answer, is what it last was.
+    let state = base.map_or_else(|| core.state(), |base| core.state_at(base));
+    match (state, base) {
+        (State::TakenOut(fault), _) => writeln!(out, "state: {} ({})", state.name(), fault.name())?,
+        (State::Kept, _) => writeln!(out, "state: {}\nkept: {KEPT}", state.name())?,
         (_, None) if left_alone(engine, entry) => writeln!(out, "state: skipped")?,
-        (State::Off, None) => writeln!(out, "state: off")?,
-        (State::On, None) => writeln!(out, "state: no answer")?,
-        (State::Off, Some(true)) => writeln!(out, "state: enabled by the kernel")?,
-        (State::Off, Some(false)) => writeln!(out, "state: off")?,
-        (State::On, Some(false)) => writeln!(out, "state: lost")?,
-        (State::On, Some(true)) => writeln!(out, "state: enabled")?,
+        (State::On | State::OtherWindow | State::Native, None) => {
+            writeln!(out, "state: no answer")?;
+        }
+        _ => writeln!(out, "state: {}", state.name())?,
     }
     match base {
         Some(base) => writeln!(out, "rmpopt_base: {:#018x}", base.0)?,

@@ -11,6 +11,7 @@ mod memory;
 mod regions;
 mod rmp;
 mod stats;
+mod status;
 mod table;
 
 use crate::{
@@ -36,6 +37,7 @@ pub(crate) fn files(engine: &Arc<Engine>) -> Result<Files<Engine>> {
     let root = files.root();
     files.add(root, c"rmpopt-table", engine.clone(), table::show, 0)?;
     files.add(root, c"memory", engine.clone(), memory::show, 0)?;
+    files.add(root, c"status", engine.clone(), status::show, 0)?;
     files.add(root, c"stats", engine.clone(), stats::show, 0)?;
     files.add(root, c"regions", engine.clone(), regions::show, 0)?;
     rmp::add(&mut files, engine)?;

@@ -57,6 +57,8 @@ fn write(engine: &Engine, stats: &Stats, out: &mut Text) -> fmt::Result {
     writeln!(out, "unseen_losses: {}", stats.unseen)?;
     writeln!(out, "censuses: {}", stats.censuses)?;
     writeln!(out, "looks: {}", stats.looks)?;
+    writeln!(out, "native_passes: {}", stats.native_passes)?;
+    writeln!(out, "native_won: {}", stats.native_won)?;
     let mut from = 0;
     for (below, count) in stats.delays.buckets() {
         match below {

@@ -7,7 +7,9 @@ use crate::{
         census::Depth,
         occupancy::Survey,
         ranges::Ranges,
+        state::Owner,
         status::{
+            window_of,
             Asked,
             Snapshot, //
         },
@@ -32,7 +34,7 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
         Role::Observe(ObserveReason::NoRmpopt | ObserveReason::ContiguousRmp) => {
             show_what_could_be(engine, out)
         }
-        Role::Observe(ObserveReason::NativeSupport) | Role::Optimise => show_what_is(engine, out),
+        Role::Optimise | Role::Native => show_what_is(engine, out),
     }
 }
 
@@ -65,6 +67,14 @@ fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
 fn show_what_is(engine: &Engine, out: &mut Text) -> Result {
     let snapshot = Snapshot::take(engine, Asked::All)?;
     let machine = &snapshot.machine;
+    // A window of the kernel's: nobody can do anything beyond it.
+    let kernels = engine.owner() == Owner::Kernel;
+    let covers = |core: usize, region| {
+        let base = snapshot.base(core);
+        let window = base.and_then(|base| window_of(engine, base));
+        window.is_some_and(|window| window.covers(region))
+    };
+    let covered = |region| (0..machine.cores.len()).any(|core| covers(core, region));
     for (place, ram) in machine.ram.iter().enumerate() {
         let cpus = cpu::online()
             .filter(|cpu| {
@@ -73,7 +83,12 @@ fn show_what_is(engine: &Engine, out: &mut Text) -> Result {
             })
             .map(cpu::Cpu::number);
         let gib = ram.region.gib();
-        writeln!(out, "Memory @{gib:3}GB: CPU(s): {}", Ranges(cpus)).map_err(|_| ENOMEM)?;
+        let note = if kernels && !covered(ram.region) {
+            " (not covered)"
+        } else {
+            ""
+        };
+        writeln!(out, "Memory @{gib:3}GB: CPU(s): {}{note}", Ranges(cpus)).map_err(|_| ENOMEM)?;
     }
     Ok(())
 }

@@ -9,14 +9,20 @@ use super::{
         Word, //
     },
     pass::Tally,
+    state::{
+        window_of,
+        Asked,
+        Owner, //
+    },
     window::{
         Window,
         SPAN, //
     },
 };
-use crate::{
-    sev::addr::Region,
-    sys::insn::Fault, //
+use crate::sev::{
+    addr::Region,
+    fault::Fault,
+    msr::RmpoptBase, //
 };
 use kernel::{
     prelude::*,
@@ -25,6 +31,8 @@ use kernel::{
         Relaxed, //
     }, //
 };
+
+pub(crate) use super::state::State;
 
 impl Word for Atomic<u64> {
     fn get(&self) -> u64 {
@@ -55,48 +63,28 @@ fn update(word: &Atomic<u64>, new: impl Fn(u64) -> u64) -> u64 {
     }
 }
 
-/// What a core's RMPOPT_BASE is to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Not set by us.
-    Off,
-    /// Set by us.
-    On,
-    /// An access faulted. Nothing is tried until SNP comes on again or the administrator asks.
-    TakenOut(Fault),
-}
-
-impl State {
-    fn encode(self) -> u32 {
-        match self {
-            Self::Off => 0,
-            Self::On => 1,
-            Self::TakenOut(Fault::InvalidOpcode) => 0x100 | 6,
-            Self::TakenOut(Fault::GeneralProtection) => 0x100 | 13,
-            Self::TakenOut(Fault::Other(vector)) => 0x200 | u32::from(vector),
-            // Never a reason to take a core out.
-            Self::TakenOut(Fault::Initialising) => 0,
-        }
-    }
-
-    fn decode(code: u32) -> Self {
-        match code {
-            0 => Self::Off,
-            1 => Self::On,
-            0x106 => Self::TakenOut(Fault::InvalidOpcode),
-            0x10d => Self::TakenOut(Fault::GeneralProtection),
-            other => Self::TakenOut(Fault::Other(other.to_le_bytes()[0])),
-        }
-    }
-}
-
 /// The value of [`Core::first`] without a window.
 const NO_WINDOW: u32 = u32::MAX;
+/// The value of [`Core::read`] while nobody has looked: reserved bits are set.
+const NOT_READ: u64 = u64::MAX;
+/// The bit of [`Core::fault`] that says that there was one; the vector is below.
+const FAULT: u32 = 0x100;
 
 /// A core, as long as the module is loaded. All of it may be used from any CPU at any time.
 pub(crate) struct Core {
     id: u32,
-    state: Atomic<u32>,
+    /// What we asked for last: [`Asked::encode`].
+    asked: Atomic<u64>,
+    /// RMPOPT_BASE as last read.
+    read: Atomic<u64>,
+    /// The first region of the window that the processor has refused, or [`NO_WINDOW`].
+    refused: Atomic<u32>,
+    /// Whether and how an access faulted.
+    fault: Atomic<u32>,
+    /// RMPOPT_BASE is the kernel's.
+    native: Atomic<bool>,
+    /// What RMPOPT_BASE becomes when we let go of it.
+    rest: Atomic<u64>,
     node: Atomic<u32>,
     first: Atomic<u32>,
     span: Atomic<u32>,
@@ -105,6 +93,8 @@ pub(crate) struct Core {
     leaving: Atomic<bool>,
     /// All that there was to do was done since it was switched on, moved, or SNP initialised.
     served: Atomic<bool>,
+    /// `table` says what the core has. It does not where the core was on before we looked.
+    known: Atomic<bool>,
     attempted: Atomic<u32>,
     won: Atomic<u32>,
     /// What it is known to have optimised, by place in the window. A hint: the core's own answer is
@@ -128,13 +118,19 @@ impl Core {
         let table: Table = [const { Atomic::new(0) }; words(SPAN as usize)];
         Ok(Self {
             id,
-            state: Atomic::new(State::Off.encode()),
+            asked: Atomic::new(Asked::Nothing.encode()),
+            read: Atomic::new(NOT_READ),
+            refused: Atomic::new(NO_WINDOW),
+            fault: Atomic::new(0),
+            native: Atomic::new(false),
+            rest: Atomic::new(RmpoptBase::OFF.0),
             node: Atomic::new(0),
             first: Atomic::new(NO_WINDOW),
             span: Atomic::new(0),
             losses: Atomic::new(0),
             leaving: Atomic::new(false),
             served: Atomic::new(false),
+            known: Atomic::new(false),
             attempted: Atomic::new(0),
             won: Atomic::new(0),
             // Apart: both fit into a slab of their size then.
@@ -147,17 +143,117 @@ impl Core {
         self.id
     }
 
-    /// What RMPOPT_BASE is to us.
+    /// What RMPOPT_BASE is to us, as it was when last read.
     pub(crate) fn state(&self) -> State {
-        State::decode(self.state.load(Relaxed))
+        self.state_at(self.read().unwrap_or_default())
     }
 
-    /// Sets what RMPOPT_BASE is to us; returns what it was.
-    pub(crate) fn set_state(&self, state: State) -> State {
-        if state != State::On {
+    /// What it is to us where it reads so.
+    pub(crate) fn state_at(&self, read: RmpoptBase) -> State {
+        match self.fault.load(Relaxed) {
+            0 => State::of(self.asked(), read, self.owner()),
+            code => {
+                let [vector, ..] = code.to_le_bytes();
+                State::TakenOut(Fault::from_vector(vector.into()))
+            }
+        }
+    }
+
+    /// What was asked of it last.
+    pub(crate) fn asked(&self) -> Asked {
+        Asked::decode(self.asked.load(Relaxed))
+    }
+
+    /// RMPOPT_BASE as last read. `None` while nobody has looked.
+    pub(crate) fn read(&self) -> Option<RmpoptBase> {
+        Some(RmpoptBase(self.read.load(Relaxed))).filter(|read| read.0 != NOT_READ)
+    }
+
+    /// Whether RMPOPT_EN was set when last read.
+    pub(crate) fn is_on(&self) -> bool {
+        self.read().is_some_and(RmpoptBase::enabled)
+    }
+
+    /// Whose RMPOPT_BASE is.
+    pub(crate) fn owner(&self) -> Owner {
+        if self.native.load(Relaxed) {
+            Owner::Kernel
+        } else {
+            Owner::Module
+        }
+    }
+
+    /// Sets whose RMPOPT_BASE is.
+    pub(crate) fn set_owner(&self, owner: Owner) {
+        self.change(|| self.native.store(owner == Owner::Kernel, Relaxed));
+    }
+
+    /// What RMPOPT_BASE becomes when we let go of it: off, or what the kernel had set.
+    pub(crate) fn rest(&self) -> RmpoptBase {
+        RmpoptBase(self.rest.load(Relaxed))
+    }
+
+    /// Sets what RMPOPT_BASE becomes when we let go of it.
+    pub(crate) fn set_rest(&self, rest: RmpoptBase) {
+        self.rest.store(rest.0, Relaxed);
+    }
+
+    /// Something was asked of it, and this was read afterwards.
+    pub(crate) fn note(&self, asked: Asked, read: RmpoptBase) {
+        self.change(|| {
+            self.asked.store(asked.encode(), Relaxed);
+            self.read.store(read.0, Relaxed);
+        });
+        if !self.state().works() {
             self.set_served(false);
         }
-        State::decode(self.state.xchg(state.encode(), Relaxed))
+    }
+
+    /// The processor has refused to open a window from this region on, and is not asked again; `None`:
+    /// nothing counts as refused.
+    pub(crate) fn set_refused(&self, first: Option<Region>) {
+        let gib = first.map_or(NO_WINDOW, Region::gib);
+        self.change(|| self.refused.store(gib, Relaxed));
+    }
+
+    /// Whether the processor has refused to open a window from this region on.
+    pub(crate) fn refused(&self, first: Region) -> bool {
+        self.refused.load(Relaxed) == first.gib()
+    }
+
+    /// Takes it out after a fault; returns the state before.
+    pub(crate) fn take_out(&self, fault: Fault) -> State {
+        let before = self.state();
+        self.set_served(false);
+        self.set_known(false);
+        self.fault.store(FAULT | u32::from(fault.vector()), Relaxed);
+        before
+    }
+
+    /// A fault that it was taken out for counts no longer.
+    pub(crate) fn mend(&self) {
+        self.fault.store(0, Relaxed);
+    }
+
+    /// Whether [`Core::table`] says what the core has.
+    pub(crate) fn known(&self) -> bool {
+        self.known.load(Relaxed)
+    }
+
+    /// Sets what [`Core::known`] tells.
+    pub(crate) fn set_known(&self, known: bool) {
+        self.known.store(known, Relaxed);
+    }
+
+    /// Makes a change; where it gives the core another window, the table begins anew.
+    fn change(&self, change: impl FnOnce()) {
+        let before = self.window();
+        change();
+        if self.window() != before {
+            self.table().wipe();
+            self.set_known(false);
+            self.set_served(false);
+        }
     }
 
     /// Whether its last thread is going offline or has gone: nothing may switch it on.
@@ -180,18 +276,22 @@ impl Core {
         self.served.store(served, Relaxed);
     }
 
-    /// Forgets a fault, so that the core is tried again.
+    /// Forgets a fault and what was refused, so that the core is tried again.
     pub(crate) fn forgive(&self) {
         self.settle();
+        self.set_refused(None);
         if let State::TakenOut(_) = self.state() {
-            self.set_state(State::Off);
+            self.mend();
+            self.note(Asked::Nothing, self.read().unwrap_or_default());
         }
     }
 
     /// RMPOPT_BASE is off, so the core has nothing.
     pub(crate) fn set_off(&self) {
-        self.set_state(State::Off);
+        self.mend();
+        self.note(Asked::Nothing, RmpoptBase::OFF);
         self.table().wipe();
+        self.set_known(false);
     }
 
     /// RMPOPT_BASE is no longer what we had set, under work that was going on.
@@ -223,23 +323,30 @@ impl Core {
     }
 
     /// The window that the core shall have.
-    pub(crate) fn window(&self) -> Option<Window> {
+    pub(crate) fn wanted(&self) -> Option<Window> {
         Some(Window {
             first: Region::new(self.first.load(Relaxed))?,
             span: self.span.load(Relaxed),
         })
     }
 
+    /// The window that the core has, or gets before its next RMPOPT.
+    pub(crate) fn window(&self) -> Option<Window> {
+        let refused = Region::new(self.refused.load(Relaxed));
+        let span = self.span.load(Relaxed);
+        window_of(self.wanted(), self.read(), refused, self.owner(), span)
+    }
+
     /// Sets the window that the core shall have. No pass may be under way.
     pub(crate) fn set_window(&self, window: Option<Window>) {
-        if window == self.window() {
+        if window == self.wanted() {
             return;
         }
-        self.table().wipe();
-        self.set_served(false);
-        let (first, span) = window.map_or((NO_WINDOW, 0), |w| (w.first.gib(), w.span));
-        self.span.store(span, Relaxed);
-        self.first.store(first, Relaxed);
+        self.change(|| {
+            let (first, span) = window.map_or((NO_WINDOW, 0), |w| (w.first.gib(), w.span));
+            self.span.store(span, Relaxed);
+            self.first.store(first, Relaxed);
+        });
     }
 
     /// What the core is known to have optimised.

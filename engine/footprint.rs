@@ -38,7 +38,7 @@ pub(crate) fn bytes(host: Host) -> usize {
         // Machine::ram and claimed, Runner::leaders.
         (host.regions, size_of::<RamRegion>()),
         (host.regions, size_of::<u32>()),
-        (host.regions, size_of::<Option<u32>>()),
+        (host.regions, size_of::<Option<u16>>()),
         (
             words(host.regions),
             BITMAPS.saturating_mul(size_of::<u64>()),

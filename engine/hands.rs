@@ -14,12 +14,17 @@ use super::{
         Hands,
         Stop, //
     },
+    state::{
+        Asked,
+        Owner, //
+    },
     window::Window,
     Engine,
 };
 use crate::{
     sev::{
         addr::Region,
+        assess::Role,
         msr::RmpoptBase,
         probe,
         rmpopt, //
@@ -79,12 +84,12 @@ impl<'a> CoreHands<'a> {
         cpu: Cpu,
     ) -> Result<Self, Stop> {
         let (_, entry) = machine.core_of(cpu).ok_or(Stop::Moved)?;
-        let hands = Self {
+        let mut hands = Self {
             engine,
             machine,
             core: &entry.core,
             cpu,
-            window: entry.core.window(),
+            window: None,
             slice: Cell::new(Instant::now()),
         };
         if let State::TakenOut(_) = hands.core.state() {
@@ -95,6 +100,10 @@ impl<'a> CoreHands<'a> {
             return Err(hands.find_off());
         }
         hands.program()?;
+        hands.window = hands.core.window();
+        if !hands.core.known() {
+            hands.adopt()?;
+        }
         Ok(hands)
     }
 
@@ -108,34 +117,67 @@ impl<'a> CoreHands<'a> {
         self.core.settle();
     }
 
-    /// Sets RMPOPT_BASE unless it has the value already. A table that was off is empty.
+    /// Sees to it that RMPOPT_BASE is what it shall be, as far as the processor lets us.
     fn program(&self) -> Result<(), Stop> {
         // Nothing in there may sleep.
-        let wanted = self
-            .window
-            .map_or(RmpoptBase::OFF, |window| RmpoptBase::on(window.first));
         let result = self.on_core(|on| {
             // Its hotplug callback runs on this CPU too, and does not preempt this.
             if self.core.leaving() {
                 return Ok(Err(Stop::Moved));
             }
             let base = rmpopt::base(on)?;
-            if self.core.state() == State::On && !base.enabled() {
+            if matches!(self.core.state(), State::On | State::OtherWindow) && !base.enabled() {
                 // Cleared while nobody looked, as an initialisation of SNP does.
                 self.core.set_off();
                 return Ok(Err(Stop::Lost));
             }
-            if base != wanted {
-                self.core.table().wipe();
-                rmpopt::set_base(on, wanted)?;
+            let owner = self.engine.owner();
+            self.core.set_owner(owner);
+            if owner == Owner::Kernel {
+                self.core.note(Asked::Nothing, base);
+                // The kernel may set it up later: the thread looks.
+                return Ok(base.enabled().then_some(()).ok_or(Stop::Asked));
             }
-            self.core.set_state(State::On);
+            if self.engine.role == Role::Native && self.core.asked() == Asked::Nothing {
+                // What is taken over is given back in the end.
+                self.core.set_rest(base);
+            }
+            match self.core.wanted() {
+                Some(window) => program(on, self.core, base, window.first)?,
+                None => self.core.note(self.core.asked(), base),
+            }
             Ok(Ok(()))
         })?;
         if result == Err(Stop::Lost) {
             self.engine.control.core_lost();
         }
         result
+    }
+
+    /// Asks the core for all that it has, as it was on before anybody looked. Nothing is scanned.
+    fn adopt(&self) -> Result<(), Stop> {
+        self.core.table().wipe();
+        for ram in self.machine.ram.iter() {
+            let Some(offset) = self.offset(ram.region) else {
+                continue;
+            };
+            // Not to be ended early: what the files show while RMPOPT is not enabled depends on it.
+            self.offer();
+            if self.on_core(|on| rmpopt::query(on, ram.region))? {
+                self.core.table().set(offset);
+            }
+        }
+        self.core.set_known(true);
+        Ok(())
+    }
+
+    /// Lets others have the core once the slice is over.
+    fn offer(&self) {
+        let slice = Delta::from_micros(self.engine.settings.slice_us().into());
+        if self.slice.get().elapsed() >= slice {
+            give_way();
+            self.slice.set(Instant::now());
+        }
     }
 
     /// Runs `f` on the core, and takes the core out if it faults.
@@ -168,7 +210,7 @@ impl<'a> CoreHands<'a> {
             }
             _ => (),
         }
-        let before = self.core.set_state(State::TakenOut(fault));
+        let before = self.core.take_out(fault);
         if !matches!(before, State::TakenOut(_)) {
             pr_warn!(
                 "CPU {}: {} from RMPOPT; its core is left out until SNP is initialised again or \"enabled\" is set anew\n",
@@ -188,7 +230,9 @@ impl<'a> CoreHands<'a> {
     fn find_off(&self) -> Stop {
         // A shutdown of SNP may have left it enabled, and nobody would clear it later.
         OnCpu::exactly(self.cpu, |on| {
-            if rmpopt::base(on).is_ok_and(|base| base.enabled()) {
+            if self.core.owner() == Owner::Module
+                && rmpopt::base(on).is_ok_and(|base| base.enabled())
+            {
                 let _ = rmpopt::set_base(on, RmpoptBase::OFF);
             }
         });
@@ -210,6 +254,10 @@ impl Hands for CoreHands<'_> {
         let Some(ram) = self.machine.ram.get(place) else {
             return Ok(Answer::Held);
         };
+        // A core whose window did not move as planned leaves to others what it cannot reach.
+        let Some(offset) = self.offset(ram.region) else {
+            return Ok(Answer::Busy);
+        };
         // Claimed and released without being preempted in between: nobody waits long for a claim.
         let won = self.on_core(|on| {
             let claim = self.machine.claim(place);
@@ -220,12 +268,10 @@ impl Hands for CoreHands<'_> {
         let Some(won) = won else {
             return Ok(Answer::Busy);
         };
-        if let Some(offset) = self.offset(ram.region) {
-            if won {
-                self.core.table().set(offset);
-            } else {
-                self.core.table().clear(offset);
-            }
+        if won {
+            self.core.table().set(offset);
+        } else {
+            self.core.table().clear(offset);
         }
         Ok(if won { Answer::Optimised } else { Answer::Held })
     }
@@ -234,11 +280,7 @@ impl Hands for CoreHands<'_> {
         if self.engine.control.aborting() {
             return Err(Stop::Asked);
         }
-        let slice = Delta::from_micros(self.engine.settings.slice_us().into());
-        if self.slice.get().elapsed() >= slice {
-            give_way();
-            self.slice.set(Instant::now());
-        }
+        self.offer();
         Ok(())
     }
 
@@ -283,7 +325,8 @@ pub(crate) fn find_lost(machine: &Machine, cpu: Cpu) -> bool {
     let Some((_, entry)) = machine.core_of(cpu) else {
         return false;
     };
-    if entry.core.state() != State::On {
+    let state = entry.core.state();
+    if !state.works() && state != State::Kept {
         return false;
     }
     let enabled = OnCpu::exactly(cpu, |on| rmpopt::base(on).is_ok_and(|base| base.enabled()));
@@ -294,28 +337,121 @@ pub(crate) fn find_lost(machine: &Machine, cpu: Cpu) -> bool {
     lost
 }
 
-/// Switches RMPOPT off on the core that the caller is on, if it was us who had switched it on.
+/// Opens a window from `first` on, unless the core has it or has refused it before. What is read
+/// afterwards is noted.
 ///
-/// A fault is no news: then there is nothing to switch off.
+/// The processor may keep the base where it is while SNP is on: then the core goes on with the window
+/// that it has.
+///
+/// # Errors
+///
+/// The fault of the write, or #UD, where RMPOPT is off afterwards; [`Fault::Initialising`], where nothing
+/// was written and nothing is noted.
+fn program(on: &OnCpu, core: &Core, base: RmpoptBase, first: Region) -> Result<(), Fault> {
+    let wanted = RmpoptBase::on(first);
+    if base == wanted || base.enabled() && core.refused(first) {
+        core.note(Asked::On(first), base);
+        return Ok(());
+    }
+    let written = rmpopt::set_base(on, wanted);
+    if written == Err(Fault::Initialising) {
+        return written;
+    }
+    let after = rmpopt::base(on)?;
+    if !after.enabled() {
+        core.note(Asked::Nothing, after);
+        return Err(written.err().unwrap_or(Fault::InvalidOpcode));
+    }
+    if after != wanted {
+        core.set_refused(Some(first));
+    }
+    core.note(Asked::On(first), after);
+    if after != base {
+        // A core that was off, or whose window has moved, has nothing.
+        core.table().wipe();
+        core.set_known(true);
+    }
+    Ok(())
+}
+
+/// Moves the window of the core of `cpu`, which is on; tells whether the processor has kept it from
+/// moving. Whatever it says, what is read afterwards is noted.
+///
+/// A core that could not be reached gets its window before its next RMPOPT, and so does one while SNP is
+/// being initialised, which clears RMPOPT_BASE anyhow.
+///
+/// In thread context on `cpu`.
+pub(crate) fn move_window(machine: &Machine, cpu: Cpu, first: Region) -> bool {
+    let Some((_, entry)) = machine.core_of(cpu) else {
+        return false;
+    };
+    let core = &entry.core;
+    let moved = OnCpu::exactly(cpu, |on| {
+        let before = rmpopt::base(on)?;
+        let wanted = RmpoptBase::on(first);
+        if !before.enabled() || before == wanted {
+            return Ok(true);
+        }
+        if rmpopt::set_base(on, wanted) == Err(Fault::Initialising) {
+            return Ok(true);
+        }
+        let after = rmpopt::base(on)?;
+        let asked = match core.asked() {
+            Asked::On(_) if after == wanted => Asked::On(first),
+            asked => asked,
+        };
+        core.note(asked, after);
+        if after != before {
+            core.table().wipe();
+            core.set_known(true);
+        }
+        Ok::<_, Fault>(after == wanted)
+    });
+    !matches!(moved, None | Some(Ok(true)))
+}
+
+/// Attempts to switch RMPOPT off on the core that the caller is on, if it was us who had switched it on.
+///
+/// What is read afterwards is noted: while SNP is on the processor may keep RMPOPT_EN, and with it the
+/// table. A fault is no news: what is read counts. While SNP is being initialised nothing is written, and
+/// nothing noted.
 pub(crate) fn switch_off(machine: &Machine, on: &OnCpu) {
     let Some((_, entry)) = machine.core_of(on.cpu()) else {
         return;
     };
-    if entry.core.state() == State::Off {
+    let core = &entry.core;
+    if !core.state().to_switch_off() {
         return;
     }
-    let cleared = match rmpopt::base(on) {
-        // Cleared by somebody else: no write, which may come too early, before the end of SNP_INIT.
-        Ok(base) if !base.enabled() => Ok(()),
-        _ => rmpopt::set_base(on, RmpoptBase::OFF),
+    let rest = core.rest();
+    let Ok(before) = rmpopt::base(on) else {
+        return;
     };
-    if let Ok(()) = cleared {
-        entry.core.set_off();
+    // Cleared by somebody else: no write, which may come too early, before the end of SNP_INIT.
+    let write = before != rest && (before.enabled() || rest.enabled());
+    if write && rmpopt::set_base(on, rest) == Err(Fault::Initialising) {
+        return;
     }
+    let Ok(after) = rmpopt::base(on) else {
+        return;
+    };
+    if rest.enabled() {
+        // It was taken over from the kernel, and is the kernel's again.
+        core.mend();
+        core.note(Asked::Nothing, after);
+        core.set_owner(Owner::Kernel);
+        core.set_known(false);
+        return;
+    }
+    if !after.enabled() {
+        return core.set_off();
+    }
+    core.mend();
+    core.note(Asked::Off, after);
 }
 
-/// `cpu` goes offline. The last thread of a core takes RMPOPT along, as nobody could switch it off
-/// later.
+/// `cpu` goes offline. The last thread of a core takes RMPOPT along, where the processor lets it, as
+/// nobody could switch it off later.
 ///
 /// In thread context on `cpu`, under the hotplug lock.
 pub(crate) fn leave(machine: &Machine, cpu: Cpu) {
@@ -325,6 +461,8 @@ pub(crate) fn leave(machine: &Machine, cpu: Cpu) {
     if machine.cpus_of(index).all(|other| other == cpu) {
         entry.core.set_leaving(true);
         OnCpu::exactly(cpu, |on| switch_off(machine, on));
+        // What a sleeping core keeps is asked for when it is back.
+        entry.core.set_known(false);
     }
 }
 

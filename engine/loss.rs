@@ -9,7 +9,6 @@ use super::{
     Engine, //
 };
 use crate::{
-    engine::core::State,
     sev::{
         probe,
         rmpopt, //
@@ -45,7 +44,7 @@ pub(crate) fn look(engine: &Engine, machine: &Machine, after: &mut usize) -> Los
         return Loss::None;
     };
     // Switched off or taken out: it has nothing to lose.
-    if entry.core.state() != State::On {
+    if !entry.core.state().works() {
         return Loss::None;
     }
     if hands::find_lost(machine, cpu) {

@@ -7,10 +7,7 @@ use super::{
         words,
         Bits, //
     },
-    core::{
-        Core,
-        State, //
-    },
+    core::Core,
     pass::Board,
     region::{
         self,
@@ -21,7 +18,8 @@ use super::{
     window::{
         self,
         Nodes,
-        Policy, //
+        Policy,
+        Window, //
     },
 };
 use crate::sys::{
@@ -128,7 +126,21 @@ impl Machine {
     }
 
     fn place_windows(&self, span: u32, policy: Policy) -> Result {
+        let windows = self.windows(span, policy)?;
+        for (entry, window) in self.cores.iter().zip(windows) {
+            entry.core.set_window(window);
+        }
+        Ok(())
+    }
+
+    /// The window that each core would have under a policy. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn windows(&self, span: u32, policy: Policy) -> Result<KVVec<Option<Window>>> {
         let nodes = NodeMap::new(&self.cores)?;
+        let mut windows = KVVec::with_capacity(self.cores.len(), GFP_KERNEL)?;
         let mut last = None;
         for entry in self.cores.iter() {
             // Cores of a node share their window, and follow each other.
@@ -138,9 +150,9 @@ impl Machine {
                 _ => window::place(&self.ram, span, policy, node, &nodes),
             };
             last = Some((node, window));
-            entry.core.set_window(window);
+            windows.push(window, GFP_KERNEL)?;
         }
-        Ok(())
+        Ok(windows)
     }
 
     fn find_cores(&mut self, before: Option<&Machine>) -> Result {
@@ -263,10 +275,38 @@ impl Machine {
         }
     }
 
+    /// Whether any core is known to have a region optimised. May sleep.
+    pub(crate) fn any_has(&self, place: usize) -> bool {
+        cpu::cond_resched();
+        let Some(ram) = self.ram.get(place) else {
+            return false;
+        };
+        self.cores.iter().any(|entry| {
+            let window = entry.core.window();
+            let offset = window.and_then(|w| w.offset(ram.region));
+            offset.is_some_and(|offset| entry.core.table().test(offset as usize))
+        })
+    }
+
+    /// Whether a core that is on covers a region. May sleep.
+    pub(crate) fn covered(&self, place: usize) -> bool {
+        cpu::cond_resched();
+        let Some(ram) = self.ram.get(place) else {
+            return false;
+        };
+        let mut on = self.cores.iter();
+        on.any(|entry| {
+            let window = entry.core.window();
+            entry.cpu.is_some()
+                && entry.core.is_on()
+                && window.is_some_and(|w| w.covers(ram.region))
+        })
+    }
+
     /// Whether a core has anything to do where regions are free, looking from `start` on. May sleep.
     pub(crate) fn lacks_any(&self, core: &Core, start: usize) -> bool {
         cpu::cond_resched();
-        if core.state() != State::On || !core.served() {
+        if !core.state().works() || !core.served() {
             return true;
         }
         let Some(window) = core.window() else {

@@ -5,13 +5,16 @@
 //! No registers and no instructions (that is `sev/`), no files (`configfs/`, `debugfs/`). Pure files,
 //! which never name the kernel crate and are compiled and tested on the host too: [`bitmap`],
 //! [`census`], [`check`], [`extent`], [`pass`], [`plan`], [`ranges`], [`region`], [`rounds`],
-//! [`stats`], [`tracker`], [`trigger`], [`window`]. The others join them to the kernel: [`machine`]
+//! [`state`], [`stats`], [`tracker`], [`trigger`], [`window`]. The others join them to the kernel: [`machine`]
 //! knows RAM and cores, [`mod@core`] is one of these and its table, [`hands`] a core's part of a pass,
 //! [`runner`] carries a pass out and [`progress`] tells how far it is, [`dirt`] knows what has changed,
 //! [`control`] takes requests, [`settings`] are what can be adjusted, [`thread`] is the kthread that
-//! decides, [`loss`] its look whether everything was lost, [`status`] asks the hardware for what the files show, [`occupancy`] and [`lookup`] what the
-//! RMP holds, [`footprint`] adds up the memory.
+//! decides, [`loss`] its look whether everything was lost, [`adopt`] takes up what cores have without it,
+//! [`native`] says what is done beside a kernel with RMPOPT of its own, [`policy`] moves windows,
+//! [`status`] asks the hardware for what the files show, [`occupancy`] and [`lookup`] what the RMP holds,
+//! [`footprint`] adds up the memory.
 
+mod adopt;
 pub(crate) mod bitmap;
 pub(crate) mod census;
 pub(crate) mod check;
@@ -24,15 +27,18 @@ pub(crate) mod hands;
 pub(crate) mod lookup;
 pub(crate) mod loss;
 pub(crate) mod machine;
+mod native;
 pub(crate) mod occupancy;
 pub(crate) mod pass;
 pub(crate) mod plan;
+mod policy;
 pub(crate) mod progress;
 pub(crate) mod ranges;
 pub(crate) mod region;
 pub(crate) mod rounds;
 pub(crate) mod runner;
 pub(crate) mod settings;
+pub(crate) mod state;
 pub(crate) mod stats;
 pub(crate) mod status;
 pub(crate) mod thread;
@@ -66,6 +72,7 @@ use crate::{
         addr::Region,
         assess::{
             Found,
+            Native,
             Role, //
         },
         rmp::Reader, //
@@ -119,6 +126,9 @@ pub(crate) struct Engine {
     /// Held while cores are asked for a status file: one such question at a time.
     #[pin]
     asking: Mutex<()>,
+    /// Held by the thread whenever it does anything with cores, and by who moves windows.
+    #[pin]
+    passes: Mutex<()>,
     #[pin]
     machine: Mutex<Arc<Machine>>,
 }
@@ -133,9 +143,11 @@ impl Engine {
         found: Found,
         role: Role,
         span: u32,
+        native: Native,
         isolated: Isolated,
     ) -> Result<Arc<Self>> {
         let settings = Settings::new(isolated);
+        settings.set_native(native);
         let machine = Machine::survey(None, span, settings.policy())?;
         let machine = Arc::new(machine, GFP_KERNEL)?;
         let engine = Arc::pin_init(
@@ -143,18 +155,27 @@ impl Engine {
                 found,
                 role,
                 span,
-                control <- Control::new(matches!(role, Role::Optimise)),
+                control <- Control::new(match role {
+                    Role::Observe(_) => false,
+                    Role::Optimise => true,
+                    Role::Native => native != Native::Observe,
+                }),
                 settings,
                 dirt <- Dirt::new(),
                 progress: Progress::new(),
                 wanted: Wanted::new(),
                 snp_watched: Atomic::new(false),
                 asking <- new_mutex!(()),
+                passes <- new_mutex!(()),
                 machine <- new_mutex!(machine),
             }),
             GFP_KERNEL,
         )?;
-        engine.dirt.cover(&engine.machine())?;
+        let machine = engine.machine();
+        engine.dirt.cover(&machine)?;
+        for entry in machine.cores.iter() {
+            entry.core.set_owner(engine.owner());
+        }
         Ok(engine)
     }
 
@@ -185,14 +206,15 @@ impl Engine {
         *current = machine;
     }
 
-    /// The administrator's switch. Returns when RMPOPT_BASE is set accordingly on every core.
+    /// The administrator's switch. `false` returns when no core is at work any more, and RMPOPT is off
+    /// wherever the processor lets it be switched off.
     ///
     /// # Errors
     ///
     /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait;
     /// the switch is thrown all the same.
     pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
-        if matches!(self.role, Role::Observe(_)) {
+        if self.observes() {
             return if enabled {
                 Err(compat::eopnotsupp())
             } else {
@@ -302,7 +324,7 @@ impl hotplug::Listener for Engine {
     }
 
     fn offline(&self, cpu: Cpu) {
-        if matches!(self.role, Role::Optimise) {
+        if !matches!(self.role, Role::Observe(_)) {
             hands::leave(&self.machine(), cpu);
         }
         self.control.host_changed();

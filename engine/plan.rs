@@ -27,7 +27,7 @@ const LEADERS: usize = 16;
 /// The leaders of one node.
 struct Team {
     node: u32,
-    members: [Option<(u32, Window)>; LEADERS],
+    members: [Option<(u16, Window)>; LEADERS],
     size: u32,
 }
 
@@ -39,7 +39,7 @@ impl Team {
             members: [None; LEADERS],
             size: 0,
         };
-        let able = (0u32..)
+        let able = (0..=u16::MAX)
             .zip(cores)
             .filter(|(_, core)| core.node == node)
             .filter_map(|(i, core)| Some((i, core.window?)));
@@ -51,7 +51,7 @@ impl Team {
     }
 
     /// The member whose turn a region is, if its window covers it.
-    fn leader(&self, region: Region) -> Option<u32> {
+    fn leader(&self, region: Region) -> Option<u16> {
         let turn = region.gib().checked_rem(self.size)? as usize;
         let (core, window) = (*self.members.get(turn)?)?;
         window.covers(region).then_some(core)
@@ -65,11 +65,13 @@ impl Team {
 /// does leads it, else the first core of all that does. `leaders[i]` becomes the index of the core
 /// for `ram[i]`, `None` where no core's window covers it or it is not wanted. `cores` yields the
 /// cores in the order of their indices, as often as it is called.
+///
+/// There is an index for each region, so it is a small one: no kernel has more than 8192 CPUs.
 pub(crate) fn leaders<I>(
     ram: &[RamRegion],
     wanted: impl Fn(usize) -> bool,
     cores: impl Fn() -> I,
-    leaders: &mut [Option<u32>],
+    leaders: &mut [Option<u16>],
 ) where
     I: Iterator<Item = PlanCore>,
 {
@@ -85,7 +87,7 @@ pub(crate) fn leaders<I>(
         };
         *leader = team.leader(ram.region).or_else(|| {
             let covering = || {
-                (0u32..)
+                (0..=u16::MAX)
                     .zip(cores())
                     .filter(|(_, core)| core.window.is_some_and(|w| w.covers(ram.region)))
             };

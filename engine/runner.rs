@@ -66,7 +66,7 @@ pub(crate) struct Runner {
     machine: Arc<Machine>,
     batch: Batch,
     /// The leading core of each region.
-    leaders: KVVec<Option<u32>>,
+    leaders: KVVec<Option<u16>>,
     /// Whether a core leads anything.
     leading: KVVec<bool>,
     /// Whether a core takes part in this pass.
@@ -189,12 +189,43 @@ impl Runner {
         self.behind
     }
 
+    /// Has cores take up what they had before anybody looked: each of `which` is asked for what it has.
+    /// What any core has is free. Returns how many regions that are.
+    pub(crate) fn adopt(&mut self, engine: &Engine, which: impl Fn(&CoreEntry) -> bool) -> u32 {
+        self.muster(engine);
+        let machine = &self.machine;
+        for entry in machine.cores.iter().filter(|entry| which(entry)) {
+            entry.core.set_known(false);
+        }
+        let cores = machine.cores.iter().zip(&self.taking_part);
+        let cores = cores
+            .filter(|core| which(core.0) && plan_core(*core).window.is_some())
+            .filter_map(|(entry, _)| at_work(entry));
+        let missing = self.batch.run(cores, patience(engine), &|cpu| {
+            work(engine, machine, cpu, |_, _, _| Ok(()));
+        });
+        self.behind |= missing.any();
+        let board = machine.board();
+        let mut adopted = 0u32;
+        for place in 0..machine.ram.len() {
+            if machine.any_has(place) {
+                board.open.clear(place);
+                board.held.clear(place);
+                board.free.set(place);
+                adopted = adopted.saturating_add(1);
+            } else if board.free.clear(place) {
+                board.open.set(place);
+            }
+        }
+        adopted
+    }
+
     /// Whether SNP was initialised anew: that has cleared RMPOPT_BASE on all cores, not on one. So many
     /// have noticed by themselves.
     pub(crate) fn all_lost(&mut self, engine: &Engine, noticed: u32) -> bool {
         let machine = &self.machine;
         let lost = Atomic::new(noticed);
-        let switched_on = |entry: &&CoreEntry| entry.core.state() == State::On;
+        let switched_on = |entry: &&CoreEntry| entry.core.state().works();
         let cores = machine.cores.iter().filter(switched_on);
         let cores = cores.filter_map(at_work);
         self.batch.run(cores, patience(engine), &|cpu| {
@@ -226,7 +257,9 @@ impl Runner {
             engine.control.host_changed();
         }
         let skipped = |entry: &CoreEntry| {
-            isolated == Isolated::Skip && entry.core.state() != State::Off && entry.isolated_now()
+            let state = entry.core.state();
+            let kept = state == State::Kept;
+            isolated == Isolated::Skip && state.to_switch_off() && !kept && entry.isolated_now()
         };
         if machine.cores.iter().any(skipped) {
             self.switch_off_where(&skipped);
@@ -242,7 +275,7 @@ impl Runner {
         plan::leaders(&machine.ram, open, cores, &mut self.leaders);
         self.leading.iter_mut().for_each(|leads| *leads = false);
         for leader in self.leaders.iter() {
-            if let Some(leads) = leader.and_then(|i| self.leading.get_mut(i as usize)) {
+            if let Some(leads) = leader.and_then(|i| self.leading.get_mut(usize::from(i))) {
                 *leads = true;
             }
         }
@@ -266,7 +299,7 @@ impl Runner {
             work(engine, machine, cpu, |index, hands, tally| {
                 let mine = |place| {
                     let leader = leaders.get(place).copied().flatten();
-                    leader.is_some_and(|leader| leader as usize == index)
+                    leader.is_some_and(|leader| usize::from(leader) == index)
                 };
                 pass::lead(&machine.board(), hands, mine, tally)
             });
@@ -307,13 +340,15 @@ impl Runner {
         self.behind |= missing.any();
     }
 
-    /// Switches RMPOPT off on every core on which we had switched it on. Sleeps until that is done.
+    /// Attempts to switch RMPOPT off on every core on which we had switched it on. Sleeps until that is
+    /// done.
     ///
-    /// Tells whether it is off on all of them. It is not where an initialisation of SNP has begun meanwhile.
+    /// Tells whether that was attempted on all of them. It was not where an initialisation of SNP has begun
+    /// meanwhile.
     pub(crate) fn switch_off(&mut self) -> bool {
-        self.switch_off_where(&|entry| entry.core.state() != State::Off);
+        self.switch_off_where(&|entry| entry.core.state().to_switch_off());
         let mut cores = self.machine.cores.iter();
-        cores.all(|entry| entry.core.state() != State::On)
+        cores.all(|entry| !matches!(entry.core.state(), State::On | State::OtherWindow))
     }
 
     /// CPUs are kept from coming and going meanwhile. So a core that is on has a thread that is online:
@@ -321,21 +356,14 @@ impl Runner {
     fn switch_off_where(&mut self, which: &dyn Fn(&CoreEntry) -> bool) {
         let machine = &self.machine;
         let hotplug = HotplugLock::lock();
-        let cores = || {
-            let cores = machine.cores.iter().enumerate();
-            let cores = cores.filter(|(_, entry)| which(entry));
-            cores.filter_map(|(index, entry)| {
-                let known = entry.cpu.filter(|cpu| cpu.online());
-                let cpu = known.or_else(|| machine.cpus_of(index).next())?;
-                Some((&entry.worker, cpu))
-            })
-        };
-        self.batch.run_locked(&hotplug, cores(), || 1, &|cpu| {
-            OnCpu::exactly(cpu, |on| hands::switch_off(machine, on));
-        });
+        self.batch
+            .run_locked(&hotplug, online(machine, which), || 1, &|cpu| {
+                OnCpu::exactly(cpu, |on| hands::switch_off(machine, on));
+            });
         // Where something else has the CPU and does not share it, or there is no memory for a thread: one
-        // interrupt, as nothing else gets through.
-        for (_, cpu) in cores() {
+        // interrupt, as nothing else gets through. Not where the processor has just kept RMPOPT_EN.
+        let missed = |entry: &CoreEntry| which(entry) && entry.core.state() != State::Kept;
+        for (_, cpu) in online(machine, &missed) {
             cpu::interrupt(cpu, |on| hands::switch_off(machine, on));
         }
     }
@@ -402,6 +430,20 @@ fn work(
 /// The core's kernel thread and the CPU on which it works. `None` while none is online.
 fn at_work(entry: &CoreEntry) -> Option<(&Arc<CoreThread>, Cpu)> {
     Some((&entry.worker, entry.cpu?))
+}
+
+/// The kernel threads of those cores, each with a CPU that is online now. For who holds the hotplug lock.
+fn online<'a>(
+    machine: &'a Machine,
+    which: &'a dyn Fn(&CoreEntry) -> bool,
+) -> impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)> + Clone + 'a {
+    let cores = machine.cores.iter().enumerate();
+    let cores = cores.filter(move |(_, entry)| which(entry));
+    cores.filter_map(move |(index, entry)| {
+        let known = entry.cpu.filter(|cpu| cpu.online());
+        let cpu = known.or_else(|| machine.cpus_of(index).next())?;
+        Some((&entry.worker, cpu))
+    })
 }
 
 /// How many seconds in a row a core's thread may be kept from running before the core is left out.

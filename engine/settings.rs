@@ -7,6 +7,7 @@ use super::{
     trigger::Timing,
     window::Policy, //
 };
+use crate::sev::assess::Native;
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
@@ -41,6 +42,7 @@ impl Isolated {
 /// The adjustable values. May be read and written in any context.
 pub(crate) struct Settings {
     policy: Atomic<u32>,
+    native: Atomic<u32>,
     isolated: Atomic<u32>,
     slice_us: Atomic<u32>,
     auto: Atomic<bool>,
@@ -60,6 +62,7 @@ impl Settings {
     pub(crate) fn new(isolated: Isolated) -> Self {
         Self {
             policy: Atomic::new(0),
+            native: Atomic::new(0),
             isolated: Atomic::new(index(&Isolated::ALL, isolated)),
             slice_us: Atomic::new(50),
             auto: Atomic::new(true),
@@ -77,6 +80,16 @@ impl Settings {
     /// Sets where windows lie.
     pub(crate) fn set_policy(&self, policy: Policy) {
         self.policy.store(index(&Policy::ALL, policy), Relaxed);
+    }
+
+    /// What is done beside a kernel that has RMPOPT of its own.
+    pub(crate) fn native(&self) -> Native {
+        pick(&Native::ALL, self.native.load(Relaxed))
+    }
+
+    /// Sets what is done beside a kernel that has RMPOPT of its own.
+    pub(crate) fn set_native(&self, native: Native) {
+        self.native.store(index(&Native::ALL, native), Relaxed);
     }
 
     /// What is done with isolated cores.

@@ -155,6 +155,10 @@ pub(crate) struct Stats {
     pub(crate) looks: u64,
     /// Checks, with or without probes.
     pub(crate) checks: u64,
+    /// Looks that found regions optimised by the kernel's own passes.
+    pub(crate) native_passes: u64,
+    /// Regions that these have optimised.
+    pub(crate) native_won: u64,
 }
 
 impl Stats {

@@ -7,6 +7,7 @@ use super::{
         Attempt,
         Orders, //
     },
+    core::State,
     dirt::{
         Due,
         Task, //
@@ -15,15 +16,21 @@ use super::{
         self,
         Loss, //
     },
-    machine::Machine,
+    machine::{
+        CoreEntry,
+        Machine, //
+    },
     runner::Runner,
     stats::Reason,
     Engine,
 };
 use crate::{
-    sev::platform::{
-        self,
-        Snp, //
+    sev::{
+        assess::Role,
+        platform::{
+            self,
+            Snp, //
+        },
     },
     sys::{
         compat,
@@ -43,7 +50,7 @@ use kernel::{
 };
 
 /// How often it is looked whether SNP is on while it is not, in milliseconds.
-const SNP_POLL: Msecs = 1000;
+pub(super) const SNP_POLL: Msecs = 1000;
 
 /// How often the thread's own core looks whether everything was lost, in milliseconds.
 const LOSS_LOOK: Msecs = 1000;
@@ -54,11 +61,14 @@ const REST_MAX: i64 = 1000;
 /// How long the thread waits after it got no memory, in milliseconds.
 const RETRY: Msecs = 1000;
 
+/// What becomes of memory where RMPOPT_EN cannot be cleared.
+pub(crate) const KEPT: &str = "stays optimised until SNP is shut down: RMPOPT_EN cannot be cleared";
+
 /// What the thread remembers from one order to the next.
-struct Memory {
-    runner: Runner,
+pub(super) struct Memory {
+    pub(super) runner: Runner,
     /// How far SNP was when last looked at. `None` before the first look.
-    snp: Option<Snp>,
+    pub(super) snp: Option<Snp>,
     /// Initialisations of SNP that had begun before that look.
     begun: u32,
     /// When it was last looked whether everything was lost, and at which region.
@@ -66,6 +76,12 @@ struct Memory {
     asked: usize,
     /// What could not be carried out for lack of memory: tried again with the next orders, and soon.
     owed: Orders,
+    /// Cores were on when the module was loaded, and nobody has looked at what they have.
+    pub(super) left_on: bool,
+    /// When the kernel's own passes were looked for.
+    pub(super) watched: Option<Instant<Monotonic>>,
+    /// So many regions were said to lie beyond the kernel's window.
+    pub(super) not_covered: usize,
 }
 
 impl Body for Engine {
@@ -82,12 +98,16 @@ impl Body for Engine {
             if orders.stop {
                 break;
             }
+            let passes = self.passes.lock();
             self.carry_out(&mut memory, orders);
             patience = self.tend(&mut memory);
+            drop(passes);
             before = Some(orders);
         }
         self.look_for_snp(&mut memory);
-        self.switch_off(&mut memory);
+        if !self.switch_off(&mut memory) {
+            self.report_kept();
+        }
     }
 
     fn stop(&self) {
@@ -117,25 +137,32 @@ impl Engine {
             }
         }
         if anew {
+            memory.left_on = self.role == Role::Native;
             self.control.set_busy();
             for entry in self.machine().cores.iter() {
                 entry.core.set_served(false);
             }
             self.dirt.forget(&self.machine());
-            self.pass(memory, Attempt::All, Reason::Start);
+            let attempt = self.first_attempt(memory);
+            self.pass(memory, attempt, Reason::Start);
         } else if orders.attempt != Attempt::None {
-            self.pass(memory, orders.attempt, orders.reason);
+            let attempt = match orders.reason {
+                Reason::Start => self.first_attempt(memory),
+                _ => orders.attempt,
+            };
+            self.pass(memory, attempt, orders.reason);
         } else if orders.losses != 0 {
             self.pass(memory, Attempt::Fill, Reason::Host);
         }
     }
 
-    /// Switches RMPOPT off on all cores.
+    /// Attempts to switch RMPOPT off on all cores. Tells whether it has said what came of it, or nothing is
+    /// to be said.
     ///
     /// While SNP is being initialised, or after that has failed, nobody may. The end of SNP_INIT does it,
     /// and the thread looks after it then.
-    fn switch_off(&self, memory: &mut Memory) {
-        self.dirt.nothing_optimised(&self.machine());
+    fn switch_off(&self, memory: &mut Memory) -> bool {
+        let before = self.kept();
         let mut initialising = memory.snp == Some(Snp::Initialising);
         while !initialising && !memory.runner.switch_off() && !snp::is_open() {
             // An initialisation has begun.
@@ -146,10 +173,32 @@ impl Engine {
         if initialising {
             memory.runner.all_lost(self, 0);
         }
+        let kept = self.kept();
+        let machine = self.machine();
+        if initialising || !machine.cores.iter().any(|entry| entry.core.is_on()) {
+            self.dirt.nothing_optimised(&machine);
+        }
+        if kept > before {
+            self.report_kept();
+            return true;
+        }
+        kept == 0
+    }
+
+    /// The cores on which the processor keeps RMPOPT_EN.
+    fn kept(&self) -> usize {
+        let machine = self.machine();
+        let kept = |entry: &&CoreEntry| entry.core.state() == State::Kept;
+        machine.cores.iter().filter(kept).count()
+    }
+
+    /// Says that what was to be switched off stays on.
+    fn report_kept(&self) {
+        pr_info!("{} (on {} cores)\n", KEPT, self.kept());
     }
 
     /// Makes a pass.
-    fn pass(&self, memory: &mut Memory, attempt: Attempt, reason: Reason) {
+    pub(super) fn pass(&self, memory: &mut Memory, attempt: Attempt, reason: Reason) {
         let begin = Instant::<Monotonic>::now();
         let machine = self.machine();
         if matches!(reason, Reason::GivenBack | Reason::Host) {
@@ -170,8 +219,9 @@ impl Engine {
 
     /// Does what is due without anybody asking for it. Returns how long the thread may sleep.
     fn tend(&self, memory: &mut Memory) -> Option<Msecs> {
+        let watch = self.watch(memory);
         let retry = memory.owed.survey.then_some(RETRY);
-        sooner(retry, self.do_what_is_due(memory))
+        sooner(sooner(retry, watch), self.do_what_is_due(memory))
     }
 
     fn do_what_is_due(&self, memory: &mut Memory) -> Option<Msecs> {
@@ -333,6 +383,9 @@ impl Engine {
                         looked: Instant::now(),
                         asked: 0,
                         owed,
+                        left_on: self.found.rmpopt_base.enabled() || self.role == Role::Native,
+                        watched: None,
+                        not_covered: 0,
                     })
                 }
                 Err(e) if !core::mem::replace(&mut said, true) => pr_warn!(

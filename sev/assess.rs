@@ -20,8 +20,11 @@ pub(crate) struct Found {
     pub(crate) syscfg: Syscfg,
     /// Where the RMP is.
     pub(crate) rmp: RmpRegisters,
-    /// From the MSR of the same name, 0 where the processor does not have it.
+    /// From the MSR of the same name, of any core that has RMPOPT enabled. 0 where none has, and where the
+    /// processor does not have it.
     pub(crate) rmpopt_base: RmpoptBase,
+    /// The kernel has RMPOPT of its own.
+    pub(crate) native: bool,
 }
 
 /// Why the module does not load. Each is an ENODEV.
@@ -66,8 +69,6 @@ pub(crate) enum ObserveReason {
     NoRmpopt,
     /// RMPOPT needs a segmented RMP, and the firmware has set up a contiguous one.
     ContiguousRmp,
-    /// RMPOPT_BASE was enabled before: the kernel optimises by itself.
-    NativeSupport,
 }
 
 impl ObserveReason {
@@ -78,7 +79,32 @@ impl ObserveReason {
             Self::ContiguousRmp => {
                 "RMPOPT needs a segmented RMP, the firmware set up a contiguous one"
             }
-            Self::NativeSupport => "RMPOPT is already in use by the kernel (takeover=1 overrides)",
+        }
+    }
+}
+
+/// What the module does beside a kernel that has RMPOPT of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Native {
+    /// RMPOPT_BASE and its passes are the kernel's. The module wins back what guests give back, at once.
+    #[default]
+    Assist,
+    /// It shows what there is, and attempts nothing.
+    Observe,
+    /// RMPOPT_BASE is the module's, as if the kernel had no RMPOPT.
+    Takeover,
+}
+
+impl Native {
+    /// All of them, in the order of `sys/native.c`.
+    pub(crate) const ALL: [Self; 3] = [Self::Assist, Self::Observe, Self::Takeover];
+
+    /// The name in files and of the module parameter.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Assist => "assist",
+            Self::Observe => "observe",
+            Self::Takeover => "takeover",
         }
     }
 }
@@ -90,10 +116,12 @@ pub(crate) enum Role {
     Observe(ObserveReason),
     /// It optimises whenever SNP is on.
     Optimise,
+    /// The kernel has RMPOPT of its own: what is done is a [`Native`].
+    Native,
 }
 
-/// Draws the conclusion. `takeover` is the module parameter of that name.
-pub(crate) fn assess(found: &Found, takeover: bool) -> Result<Role, Refusal> {
+/// Draws the conclusion.
+pub(crate) fn assess(found: &Found) -> Result<Role, Refusal> {
     let features = &found.features;
     if !features.amd {
         return Err(Refusal::NotAmd);
@@ -108,8 +136,8 @@ pub(crate) fn assess(found: &Found, takeover: bool) -> Result<Role, Refusal> {
         Role::Observe(ObserveReason::NoRmpopt)
     } else if !found.rmp.segmented() {
         Role::Observe(ObserveReason::ContiguousRmp)
-    } else if found.rmpopt_base.enabled() && !takeover {
-        Role::Observe(ObserveReason::NativeSupport)
+    } else if found.native {
+        Role::Native
     } else {
         Role::Optimise
     })

@@ -10,6 +10,7 @@ pub(crate) mod addr;
 pub(crate) mod assess;
 pub(crate) mod cpuid;
 pub(crate) mod entry;
+pub(crate) mod fault;
 pub(crate) mod geometry;
 pub(crate) mod msr;
 pub(crate) mod page;

@@ -22,7 +22,8 @@ use crate::sys::{
     cpu::OnCpu,
     cpuid::cpuid,
     insn::Fault,
-    msr, //
+    msr,
+    native, //
 };
 
 /// Reads SYSCFG of this core.
@@ -72,5 +73,6 @@ pub(crate) fn find(on: &OnCpu) -> Found {
         } else {
             0
         }),
+        native: native::kernel_has_rmpopt(),
     }
 }

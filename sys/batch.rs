@@ -197,8 +197,7 @@ impl Batch {
             let room = self.parts.len() < self.parts.capacity() && cpu.online();
             // SAFETY: No part of this client's is with the thread, by the invariant. `run` lives until
             // all parts have ended, by the function's contract.
-            let posted =
-                room && unsafe { thread.post(self.client, cpu, shared.cast_mut().cast()) };
+            let posted = room && unsafe { thread.post(self.client, cpu, shared.cast_mut().cast()) };
             if !posted {
                 left_out = left_out.saturating_add(1);
                 run.end();

@@ -5,6 +5,8 @@
 use super::cpu::OnCpu;
 use core::arch::asm;
 
+pub(crate) use crate::sev::fault::Fault;
+
 /// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`: jump, with the trap number in
 /// RAX.
 pub(super) const EX_TYPE_FAULT: i32 = 2;
@@ -28,40 +30,6 @@ macro_rules! fixup {
     };
 }
 pub(super) use fixup;
-
-/// Why an instruction did not do its work: the exception that it raised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// #UD, vector 6: the instruction is absent, or switched off on this core.
-    InvalidOpcode,
-    /// #GP, vector 13: the MSR is absent, or the value is not allowed now.
-    GeneralProtection,
-    /// Any other vector.
-    Other(u8),
-    /// None: SNP is being initialised, and the instruction was left out.
-    Initialising,
-}
-
-impl Fault {
-    /// Decodes the vector that the kernel's fixup left in RAX.
-    pub(super) fn from_vector(rax: u64) -> Self {
-        match rax {
-            6 => Self::InvalidOpcode,
-            13 => Self::GeneralProtection,
-            _ => Self::Other(rax.to_le_bytes()[0]),
-        }
-    }
-
-    /// The architecture's name of the exception.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::InvalidOpcode => "#UD",
-            Self::GeneralProtection => "#GP",
-            Self::Other(_) => "an unexpected exception",
-            Self::Initialising => "SNP is being initialised",
-        }
-    }
-}
 
 /// RMPOPT: returns the carry flag, which tells whether the region is optimised on this core.
 ///

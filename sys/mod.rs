@@ -5,9 +5,9 @@
 //!
 //! Each file wraps one concept; a constructor acquires, `Drop` releases. No policy here, and nothing
 //! of the kernel's bindings leaves this room. What differs between kernel series is in
-//! `compat.rs` only. `shim.c`
-//! holds the kernel's macros and inline functions that bindings cannot carry, `probe/` what runs in
-//! the kernel's own RMP functions, `snp.c` sees SNP being initialised, `trace.c` has the tracepoints.
+//! `compat.rs` only. `shim.c` holds the kernel's macros and inline functions that bindings cannot
+//! carry, `native.c` how a kernel with RMPOPT of its own is recognised, `probe/` what runs in the
+//! kernel's own RMP functions, `snp.c` sees SNP being initialised, `trace.c` has the tracepoints.
 
 pub(crate) mod batch;
 pub(crate) mod compat;
@@ -22,6 +22,7 @@ pub(crate) mod iomem;
 pub(crate) mod kthread;
 pub(crate) mod memory;
 pub(crate) mod msr;
+pub(crate) mod native;
 pub(crate) mod params;
 pub(crate) mod physmem;
 pub(crate) mod probe;

@@ -2,7 +2,7 @@
 
 //! The module's parameters: fixed once it is loaded.
 //!
-//! `shim.c` defines them: in 7.2 (7.2.13 included) `module!` has no parameters of type `bool`, and there
+//! `shim.c` defines them, and `native.c` the one of that name: in 7.2 (7.2.13 included) `module!` has no parameters of type `bool`, and there
 //! and up to 7.3.1 it takes a variable for one of another type when it stores a value.
 
 use super::shim;
@@ -11,12 +11,6 @@ use super::shim;
 pub(crate) fn window_gib() -> u32 {
     // SAFETY: Reads what does not change any more.
     unsafe { shim::rmpopt_param_window_gib() }
-}
-
-/// `takeover`: optimise even where RMPOPT was already enabled.
-pub(crate) fn takeover() -> bool {
-    // SAFETY: As above.
-    unsafe { shim::rmpopt_param_takeover() }
 }
 
 /// `skip_isolated`: isolated CPUs are left alone from the beginning.

@@ -218,11 +218,6 @@ module_param(window_gib, uint, 0);
 MODULE_PARM_DESC(window_gib,
 		 "GiB that a core's table spans (1-2048); for validation only");
 
-static bool takeover;
-module_param(takeover, bool, 0);
-MODULE_PARM_DESC(takeover,
-		 "Optimise even where RMPOPT was already enabled before loading");
-
 static bool skip_isolated;
 module_param(skip_isolated, bool, 0);
 MODULE_PARM_DESC(skip_isolated,
@@ -236,11 +231,6 @@ MODULE_PARM_DESC(probes,
 unsigned int rmpopt_param_window_gib(void)
 {
 	return window_gib;
-}
-
-bool rmpopt_param_takeover(void)
-{
-	return takeover;
 }
 
 bool rmpopt_param_skip_isolated(void)

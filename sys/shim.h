@@ -39,7 +39,6 @@ struct rmpopt_memory *rmpopt_memory_register(void (*changed)(void *data), void *
 void rmpopt_memory_unregister(struct rmpopt_memory *memory);
 
 unsigned int rmpopt_param_window_gib(void);
-bool rmpopt_param_takeover(void);
 bool rmpopt_param_skip_isolated(void);
 bool rmpopt_param_probes(void);
 

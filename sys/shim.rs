@@ -50,7 +50,6 @@ extern "C" {
     pub(super) fn rmpopt_host_snp() -> bool;
     pub(super) fn rmpopt_phys_bits() -> ffi::c_uint;
     pub(super) fn rmpopt_param_window_gib() -> ffi::c_uint;
-    pub(super) fn rmpopt_param_takeover() -> bool;
     pub(super) fn rmpopt_param_skip_isolated() -> bool;
     pub(super) fn rmpopt_param_probes() -> bool;
 }

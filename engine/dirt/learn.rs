@@ -113,7 +113,13 @@ impl Dirt {
     }
 
     /// `now` is given where the region was attempted because of a conversion.
-    fn won(&self, machine: &Machine, place: usize, line: &RegionCounters, now: Option<u64>) {
+    pub(super) fn won(
+        &self,
+        machine: &Machine,
+        place: usize,
+        line: &RegionCounters,
+        now: Option<u64>,
+    ) {
         let before = State(line.before.load(Relaxed));
         self.put_right(line, before, Answer::Free);
         // First said, then looked: a conversion that comes later says itself that it is lost.
@@ -132,7 +138,7 @@ impl Dirt {
     }
 
     /// How many pages hold it is not counted here: with a guest of 4 KiB pages that takes 262,144 RMPREAD.
-    fn held(&self, line: &RegionCounters) {
+    pub(super) fn held(&self, line: &RegionCounters) {
         line.optimised.store(0, Relaxed);
         let before = State(line.before.load(Relaxed));
         self.put_right(line, before, Answer::Held(None));

@@ -6,6 +6,7 @@
 //! is to be done, `learn` what a pass has taught. The processor's answer is the truth; where a count
 //! disagrees it is put right. See `Documentation/dirt.rst`.
 
+mod adopt;
 mod due;
 mod fate;
 mod learn;

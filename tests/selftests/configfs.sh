@@ -70,13 +70,16 @@ for good in 0 10000 50; do
 	is "slice_us reads $good" "$(cat $CONFIG/slice_us)" $good
 done
 
+log_mark
 is "enabled: 0" "$(enabled 0)" ok
 is "enabled reads 0" "$(cat $CONFIG/enabled)" 0
 is "action reads idle" "$(cat $CONFIG/action)" idle
-for core in $(each_core); do
-	is "RMPOPT_BASE of core $core is 0 when the write returns" "$(($(emu base "$core")))" 0
-done
-is "no region is optimised" "$(optimised)" 0
+ok "the processor keeps RMPOPT_EN on all cores" all_cores 1
+is "and what they have" "$(optimised)" "$had"
+is "cpu/0: state" "$(field 0 state)" "kept by the processor"
+is "cpu/0: what that means" "$(field 0 kept)" \
+	"stays optimised until SNP is shut down: RMPOPT_EN cannot be cleared"
+is "the log says so, once" "$(log_count 'stays optimised until SNP is shut down: RMPOPT_EN cannot be cleared')" 1
 tables_agree "the table is what the cores have"
 emu reset >/dev/null
 is "action: 1 while not enabled" "$(action 1)" EPERM
@@ -85,9 +88,13 @@ sleep 0.5
 is "nothing is attempted while not enabled" \
 	"$(($(emu get rmpopt.verify) + $(emu get rmpopt.report) + $(emu get rmpopt.ud)))" 0
 is "enabled: 0 again" "$(enabled 0)" ok
+is "nothing is said again" "$(log_count)" 1
 
+emu reset >/dev/null
 is "enabled: 1" "$(enabled 1)" ok
-within 60 "all of RAM is attempted" idle
+within 60 "that ends" idle
+is "nothing is scanned again" "$(emu get rmpopt.scans)" 0
+is "cpu/0: state" "$(field 0 state)" enabled
 is "as much as before is optimised" "$(optimised)" "$had"
 tables_agree "the table is what the cores have"
 is "enabled: 1 again" "$(enabled 1)" ok

@@ -3,7 +3,7 @@
 # host: timed
 # A CPU that a FIFO task has for itself, for ever: nothing waits for it, and nothing is left on it.
 . "$(dirname "$0")/tap.sh"
-begin 28
+begin 37
 require_time
 require_rmpopt
 
@@ -60,6 +60,8 @@ for cpu in 2 3; do
 	cat $fair/cpu$cpu/runtime >/tmp/runtime.$cpu
 done
 [ -s /tmp/runtime.2 ] || bail "the kernel has no fair server that could be switched off"
+# Where the processor keeps RMPOPT_EN is tried below.
+emu switch enable_sticky clear >/dev/null
 load
 within 60 "the first pass ends" idle
 
@@ -88,8 +90,23 @@ ok "a pass when the CPU is free again" pass
 ok "the core has all" has 1
 tables_agree "the table is what the cores have"
 
-# With probes the end of rmmod waits for the kernel's own workers of the CPU, by an RCU tasks
-# grace period. RMPOPT is off before.
+# The processor keeps RMPOPT_EN: that is read on that core, too, by the interrupt.
+poll 60 idle
+emu switch enable_sticky ignored >/dev/null
+ready
+take
+log_mark
+is "RMPOPT_EN is kept: enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+is "RMPOPT_EN is kept: on every core" "$(bases)" "0x1 "
+is "RMPOPT_EN is kept: the log counts that one, too" "$(log_count 'cannot be cleared (on 4 cores)')" 1
+release
+is "RMPOPT_EN is kept: enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+within 60 "that ends" idle
+ok "core 1 has all" has 1
+emu switch enable_sticky clear >/dev/null
+
+# The end of rmmod waits for the kernel's own workers of the CPU, by ftrace's RCU tasks grace
+# period. RMPOPT is off before.
 off()
 {
 	[ "$(bases)" = "0x0 " ]
@@ -139,14 +156,16 @@ emu switch stored_result kept >/dev/null
 emu time none
 is "the core does not have all" "$left" ""
 at_least "it has begun" "$(emu get rmpopt.by_core.1.verify)" 1
-is "without probes rmmod ends although the CPU is not free" "$(try rmmod rmpopt)" ok
-is "RMPOPT is off on every core" "$(bases)" "0x0 "
+rmmod rmpopt &
+within 120 "rmmod without probes: RMPOPT is off on every core" off
 release
+within 120 "rmmod ends at the latest when the CPU is free again" gone
 is "no thread is left" "$(cat /proc/[0-9]*/comm | grep -c '^rmpopt')" 0
 
 load
 within 60 "the first pass ends" idle
 ok "core 1 has all" has 1
 unload
+emu switch enable_sticky ignored >/dev/null
 no_splat "the kernel log is clean"
 finish

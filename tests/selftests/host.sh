@@ -23,6 +23,7 @@
 DEBUG=/sys/kernel/debug/rmpopt
 CONFIG=/sys/kernel/config/rmpopt
 GUEST=/sys/kernel/debug/snp_guest
+NATIVE=/sys/kernel/debug/native_rmpopt
 MODULES=$HERE/modules
 # Tools lie beside the scripts. As root one has sbin, too.
 PATH=$HERE:$PATH:/usr/sbin:/sbin
@@ -255,9 +256,30 @@ load()
 	insmod "$MODULE" "$@"
 }
 
+# unload: away with the module, and with what the processor keeps of it while SNP is
+# on, so that the next load begins with nothing.
 unload()
 {
 	[ ! -d /sys/module/rmpopt ] || rmmod rmpopt
+	clear_cores
+}
+
+# clear_cores: RMPOPT off on all cores, their tables empty. No program could do that
+# while SNP is on; the emulator's platform can.
+clear_cores()
+{
+	for tap_core in $(each_core); do
+		emu base "$tap_core" 0
+	done >/dev/null 2>&1
+	return 0
+}
+
+# all_cores VALUE: each core's RMPOPT_BASE has this value.
+all_cores()
+{
+	for tap_core in $(each_core); do
+		[ "$(($(emu base "$tap_core")))" = "$(($1))" ] || return 1
+	done
 }
 
 idle()

@@ -3,7 +3,7 @@
 # host: timed
 # CPUs go and come: siblings take over, cores come back, also during passes.
 . "$(dirname "$0")/tap.sh"
-begin 48
+begin 52
 require_time
 require_rmpopt
 
@@ -42,6 +42,11 @@ has_threads()
 	[ "$(field 6 core)" = "3 (CPUs $1)" ]
 }
 
+state_of_3()
+{
+	[ "$(field 3 state)" = "$1" ]
+}
+
 bases()
 {
 	for core in $(each_core); do
@@ -62,8 +67,9 @@ is "cpu/3: state" "$(field 3 state)" enabled
 like "cpu/3: it was at work" "$(field 3 last_pass)" "attempted [1-9]*"
 
 switch 3 0
-is "the last thread of the core goes: RMPOPT_BASE is off" "$(emu base 1)" 0x0
-is "its table is empty" "$(expand "$(emu table 1)")" ""
+is "the last thread of the core goes: the processor keeps RMPOPT_EN" "$(emu base 1)" 0x1
+ok "and its table" has 1
+is "cpu/3: state" "$(field 3 state)" "kept by the processor"
 ok "a pass without the core" pass
 for core in 0 2 3; do
 	ok "core $core has all" has $core
@@ -71,8 +77,12 @@ done
 
 emu reset >/dev/null
 switch 3 1
-within 60 "the core is filled by itself when a thread comes back" has 1
+within 60 "a thread comes back: the core is on as before" state_of_3 enabled
+within 60 "that ends" idle
+ok "it has all" has 1
 is "that costs no scan" "$(emu get rmpopt.scans)" 0
+at_least "it was asked for what it has" "$(emu get rmpopt.by_core.1.report)" 1
+is "and for nothing else" "$(emu get rmpopt.by_core.1.verify)" 0
 is "and nothing on other cores" "$(($(emu get rmpopt.verify) - $(emu get rmpopt.by_core.1.verify)))" 0
 switch 2 1
 within 60 "all CPUs are back" all_have
@@ -83,7 +93,7 @@ switch 6 0
 switch 7 0
 is "rmmod while a core is away" "$(try rmmod rmpopt)" ok
 switch 6 1
-is "RMPOPT is off on it when it comes back" "$(emu base 3)" 0x0
+is "the processor has kept RMPOPT_EN on it when it comes back" "$(emu base 3)" 0x1
 switch 6 0
 is "insmod while it is away" "$(try insmod "$MODULE")" ok
 within 60 "the first pass ends" idle
@@ -106,7 +116,7 @@ rmmod rmpopt
 load
 within 60 "the first pass ends, one thread is away" idle
 switch 6 0
-is "the other one goes: RMPOPT_BASE is off" "$(emu base 3)" 0x0
+is "the other one goes: the processor keeps RMPOPT_EN" "$(emu base 3)" 0x1
 switch 7 1
 within 60 "the core is filled when the first one comes" has 3
 within 60 "and that is all" idle
@@ -118,7 +128,7 @@ for turn in 1 2 3 4 5; do
 	echo 1 >$CONFIG/action
 	switch 2 0
 	is "rmmod while a CPU has just gone, turn $turn" "$(try rmmod rmpopt)" ok
-	is "RMPOPT is off on every core" "$(bases)" "0x0 "
+	is "the processor keeps RMPOPT_EN on every core" "$(bases)" "0x1 "
 	switch 2 1
 	load
 	poll 60 idle
@@ -154,7 +164,7 @@ is "no core was taken out" "$(log_count 'left out')" 0
 
 is "rmmod" "$(try rmmod rmpopt)" ok
 for core in 0 1 2 3; do
-	is "RMPOPT is off on core $core" "$(emu base $core)" 0x0
+	is "the processor keeps RMPOPT_EN on core $core" "$(emu base $core)" 0x1
 done
 no_splat "the kernel log is clean"
 finish

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 84
+begin 98
 require_emulator
 require_rmpopt
 require_isolated
@@ -23,6 +23,16 @@ has()
 has_none()
 {
 	[ "$(emu base "$1")" = 0x0 ]
+}
+
+kept()
+{
+	[ "$(field "$1" state)" = "kept by the processor" ]
+}
+
+enabled()
+{
+	[ "$(field "$1" state)" = enabled ]
 }
 
 # verified CORE: RMPOPT that it ran to verify, since the last reset.
@@ -100,6 +110,30 @@ done
 for bad in "" all "[once]" "once skip"; do
 	is "isolated_cpus: '$bad'" "$(try write $CONFIG/isolated_cpus "$bad")" EINVAL
 done
+
+# The processor keeps RMPOPT_EN: the core is left alone with what it has.
+echo skip >$CONFIG/isolated_cpus
+for cpu in 4 5 6 7; do
+	within 60 "skip, kept: state of cpu/$cpu" kept $cpu
+done
+poll 60 idle
+for core in 2 3; do
+	ok "skip, kept: core $core still has all" has $core
+done
+emu reset >/dev/null
+ok "skip, kept: a pass" pass
+is "skip, kept: core 2 ran nothing" "$(verified 2)" 0
+is "skip, kept: core 3 ran nothing" "$(verified 3)" 0
+is "skip, kept: RMPOPT_BASE is not written again" "$(emu get rmpopt_base.writes)" 0
+echo include >$CONFIG/isolated_cpus
+for cpu in 4 5 6 7; do
+	within 60 "include: state of cpu/$cpu" enabled $cpu
+done
+poll 60 idle
+is "include: that costs no scan" "$(emu get rmpopt.by_core.2.scans)" 0
+
+emu switch enable_sticky clear >/dev/null
+echo once >$CONFIG/isolated_cpus
 within 60 "once: that ends" idle
 emu reset >/dev/null
 ok "once: a pass" pass
@@ -255,6 +289,7 @@ rmdir $CGROUP/apart
 umount $CGROUP
 
 tables_agree "the table is what the cores have"
+emu switch enable_sticky ignored >/dev/null
 unload
 no_splat "the kernel log is clean"
 finish

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt dimms
-# Load, unload, load again: what is there meanwhile, and that nothing is left.
+# Load, unload, load again: what is there meanwhile, and that nothing is left but what
+# the processor keeps while SNP is on.
 . "$(dirname "$0")/tap.sh"
-begin 40
+begin 48
 require_rmpopt
 
 # bases_set: cores whose RMPOPT_BASE is enabled, as the emulator sees it.
@@ -16,6 +17,20 @@ bases_set()
 	echo $set
 }
 
+stays="stays optimised until SNP is shut down: RMPOPT_EN cannot be cleared"
+
+# warnings: lines of the module with the level of a warning or worse, since the mark.
+warnings()
+{
+	dmesg -r | awk -v mark="$tap_mark" '
+		index($0, mark) { n = 0; next }
+		match($0, /^<[0-9]+>/) {
+			level = substr($0, 2, RLENGTH - 2) % 8
+			if (level <= 4 && / rmpopt: / && !/taint/) line[n++] = $0
+		}
+		END { for (i = 0; i < n; i++) print line[i] }'
+}
+
 kthreads()
 {
 	cat /proc/[0-9]*/comm 2>/dev/null | grep -cx rmpopt
@@ -24,8 +39,6 @@ kthreads()
 # Nothing of the module may be found in the system.
 nothing_left()
 {
-	is "$1: RMPOPT_BASE is 0 on every core" "$(bases_set)" 0
-	is "$1: no table has a region" "$(emulator_table | grep -vc ' none$')" 0
 	fails "$1: no debugfs directory" test -e $DEBUG
 	fails "$1: no configfs directory" test -e $CONFIG
 	fails "$1: no module in sysfs" test -e /sys/module/rmpopt
@@ -36,7 +49,9 @@ nothing_left()
 unload
 nothing_left "before"
 
-for turn in first second third; do
+for turn in ignored gp clear; do
+	unload
+	emu switch enable_sticky $turn >/dev/null
 	log_mark
 	emu forget >/dev/null
 	is "$turn load: insmod" "$(try insmod "$MODULE")" ok
@@ -47,17 +62,30 @@ for turn in first second third; do
 	is "$turn load: one kthread" "$(kthreads)" 1
 	tables_agree "$turn load: the table is what the cores have"
 	is "$turn load: a second insmod" "$(try insmod "$MODULE")" EEXIST
+	emulator_table >/tmp/table.before
 	is "$turn load: rmmod" "$(try rmmod rmpopt)" ok
 	nothing_left "$turn unload"
+	if [ $turn = clear ]; then
+		is "$turn unload: RMPOPT_BASE is 0 on every core" "$(bases_set)" 0
+		is "$turn unload: no table has a region" "$(emulator_table | grep -vc ' none$')" 0
+		is "$turn unload: nothing is said to stay" "$(log_count "$stays")" 0
+	else
+		is "$turn unload: the processor keeps RMPOPT_EN" "$(bases_set)" "$(cores)"
+		is "$turn unload: and the tables" "$(emulator_table | diff /tmp/table.before -)" ""
+		is "$turn unload: the log says so" "$(log_count "$stays")" 1
+	fi
+	is "$turn unload: no warning" "$(warnings)" ""
 	no_splat "$turn turn: the kernel log is clean"
 done
+
+emu switch enable_sticky ignored >/dev/null
 
 # Away in the middle of a pass. Whether the pass was still under way is not
 # up to the script, so it is tried several times.
 for turn in 1 2 3 4 5; do
 	emu forget >/dev/null
 	load
-	rmmod rmpopt
+	unload
 done
 nothing_left "rmmod during a first pass"
 load
@@ -65,7 +93,7 @@ poll 60 idle
 for turn in 1 2 3 4 5; do
 	emu forget >/dev/null
 	echo 1 >$CONFIG/action
-	rmmod rmpopt
+	unload
 	load
 done
 unload

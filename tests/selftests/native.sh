@@ -1,62 +1,228 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# RMPOPT_BASE is enabled before the module is loaded: the kernel does it itself.
+# Beside a kernel that has RMPOPT of its own, which native_rmpopt.ko plays.
 . "$(dirname "$0")/tap.sh"
-begin 22
+. "$(dirname "$0")/dirt.sh"
+begin 105
 require_emulator
 require_rmpopt
+require_test_module native_rmpopt
+require_test_module snp_guest
 
-set_all()
+full()
 {
-	for core in $(each_core); do
-		emu base "$core" "$1" >/dev/null
-	done
+	idle && [ "$(table | grep -c " $all\$")" = "$(free_regions | wc -l)" ]
 }
 
-bases()
+states()
 {
-	for core in $(each_core); do
-		echo "$(($(emu base "$core")))"
-	done | sort -u | tr '\n' ' '
+	for cpu in $(cpus); do
+		field "$cpu" state
+	done | sort -u
 }
 
+# status_of KEY: a value of the file status.
+status_of()
+{
+	sed -n "s/^$1: *//p" $DEBUG/status
+}
+
+verifies()
+{
+	emu get rmpopt.verify
+}
+
+seen()
+{
+	[ "$(stat native_passes)" -ge "$1" ]
+}
+
+# beside [PARAMETER...]: the kernel with RMPOPT, then the module.
+beside()
+{
+	unload
+	[ ! -d /sys/module/native_rmpopt ] || rmmod native_rmpopt
+	insmod "$MODULES/native_rmpopt.ko" || bail "native_rmpopt.ko does not load"
+	echo 1 >$NATIVE/pass
+	log_mark
+	emu forget >/dev/null
+	emu reset >/dev/null
+	load "$@"
+}
+
+insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
+
+# assist: the register is the kernel's, and what it has optimised is not touched.
+beside
+within 60 "assist: the first pass ends" full
+like "assist: the log says what follows" "$(log_lines 'of its own')" "*native=assist*"
+is "assist: nothing is scanned" "$(emu get rmpopt.scans)" 0
+is "assist: nor verified" "$(verifies)" 0
+is "assist: RMPOPT_BASE is not written" "$(emu get rmpopt_base.writes)" 0
+is "assist: state" "$(states)" "enabled by the kernel"
+is "assist: native" "$(cat $CONFIG/native)" "[assist] observe takeover"
+is "assist: status: role" "$(status_of role)" assist
+is "assist: status: cores" "$(status_of 'cores enabled by the kernel')" "$(cores)"
+is "assist: status: not covered" "$(status_of not_covered_gib)" "0 of $(ram_regions | wc -l)"
+tables_agree "assist: the table is what the cores have"
+pick_two
+
+is "assist: a guest" "$(guest assign "$one" 2m 4 5)" ok
+is "assist: is seen" "$(region "$one" counted)" 2048
+is "assist: holds its region" "$(region "$one" state)" held
+emu reset >/dev/null
+is "assist: the guest ends" "$(guest release "$one")" ok
+within 60 "assist: its region is won back without the kernel" won "$one"
+poll 60 idle
+is "assist: with one scan" "$(emu get rmpopt.scans)" 1
+is "assist: and one verify on each core" "$(verifies)" "$(cores)"
+at_least "assist: passes for what was given back" "$(passes given-back)" 1
+is "assist: no pass of the kernel's was seen" "$(stat native_passes)" 0
+is "assist: RMPOPT_BASE was not written" "$(emu get rmpopt_base.writes)" 0
+emu reset >/dev/null
+is "assist: the kernel makes a pass" "$(try write $NATIVE/pass 1)" ok
+is "assist: which has nothing to do but what is held" "$(emu get rmpopt.scans)" "$(emu get rmpopt.failed_scans)"
+
+# The controls.
+is "assist: action: 1" "$(try write $CONFIG/action 1)" ok
+within 60 "assist: that ends" full
+is "assist: optimise" "$(try write $CONFIG/optimise "${one}G+1G")" ok
+within 60 "assist: that ends" full
+is "assist: window_policy" "$(try write $CONFIG/window_policy all)" EOPNOTSUPP
+is "assist: isolated_cpus" "$(try write $CONFIG/isolated_cpus once)" ok
+is "assist: isolated_cpus" "$(try write $CONFIG/isolated_cpus include)" ok
+for bad in "" none Assist 1; do
+	is "assist: native: '$bad'" "$(try write $CONFIG/native "$bad")" EINVAL
+done
+
+# Not enabled: nothing is attempted, and what the kernel's pass wins is counted apart.
+emulator_table >/tmp/table.before
+is "assist: enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+is "assist, off: the cores have what they had" "$(emulator_table | diff /tmp/table.before -)" ""
+is "assist, off: state" "$(states)" "enabled by the kernel"
+is "assist, off: action: 1" "$(try write $CONFIG/action 1)" EPERM
+is "assist, off: a guest" "$(guest assign "$one" 2m 4 5)" ok
+is "assist, off: it ends" "$(guest release "$one")" ok
+emu reset >/dev/null
+sleep 1.5
+is "assist, off: nothing is attempted" "$(verifies)" 0
+is "assist, off: the kernel makes a pass" "$(try write $NATIVE/pass 1)" ok
+is "assist, off: which wins the region" "$(table_of "$one")" "$all"
+within 60 "assist, off: a pass of the kernel's is seen" seen 1
+is "assist, off: what it has won" "$(stat native_won)" 1
+is "assist, off: the region" "$(region "$one" state)" optimised
+emu reset >/dev/null
+is "assist: enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+within 60 "assist, on again: all is there" full
+is "assist, on again: nothing is scanned" "$(emu get rmpopt.scans)" 0
+
+# auto=0 is the same for what guests give back.
+echo 0 >$CONFIG/auto
+is "assist, auto=0: a guest" "$(guest assign "$one" 2m 4 5)" ok
+is "assist, auto=0: it ends" "$(guest release "$one")" ok
+sleep 1.5
+is "assist, auto=0: nobody wins it back" "$(table_of "$one")" none
+echo 1 >$NATIVE/pass
+within 60 "assist, auto=0: a pass of the kernel's is seen" seen 2
+echo 1 >$CONFIG/auto
+is "assist: rmmod" "$(try rmmod rmpopt)" ok
+is "assist: nothing is said to stay" "$(log_count stays)" 0
+ok "assist: RMPOPT_BASE is as it was" all_cores 1
+no_splat "assist: the kernel log is clean"
+
+# observe: no verify at all.
+beside native=observe
+like "observe: the log says what follows" "$(log_lines 'of its own')" "*observing only*native=observe*"
+is "observe: enabled reads" "$(cat $CONFIG/enabled)" 0
+is "observe: enabled: 1" "$(try write $CONFIG/enabled 1)" EOPNOTSUPP
+is "observe: enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+is "observe: action: 1" "$(try write $CONFIG/action 1)" EPERM
+is "observe: optimise" "$(try write $CONFIG/optimise "${one}G+1G")" EPERM
+is "observe: window_policy" "$(try write $CONFIG/window_policy all)" EOPNOTSUPP
+is "observe: status: role" "$(status_of role)" observe
+tables_agree "observe: the table is what the cores have"
+is "observe: a guest" "$(guest assign "$one" 2m 4 5)" ok
+is "observe: is seen" "$(region "$one" guest)" 2048
+is "observe: it ends" "$(guest release "$one")" ok
+sleep 1.5
+is "observe: no verify was executed" "$(verifies)" 0
+is "observe: RMPOPT_BASE was not written" "$(emu get rmpopt_base.writes)" 0
+echo 1 >$NATIVE/pass
+within 60 "observe: a pass of the kernel's is seen" seen 1
+is "observe: what it has won" "$(stat native_won)" 1
+tables_agree "observe: the table is what the cores have after it"
+
+# Another mode while it is loaded.
+emu reset >/dev/null
+is "observe to assist" "$(try write $CONFIG/native assist)" ok
+within 60 "observe to assist: it begins" full
+is "observe to assist: nothing is scanned" "$(emu get rmpopt.scans)" 0
+is "observe to assist: enabled reads" "$(cat $CONFIG/enabled)" 1
+is "a guest" "$(guest assign "$one" 2m 4 5)" ok
+is "it ends" "$(guest release "$one")" ok
+within 60 "its region is won back" won "$one"
+is "assist to observe" "$(try write $CONFIG/native observe)" ok
+is "assist to observe: enabled reads" "$(cat $CONFIG/enabled)" 0
+is "observe: rmmod" "$(try rmmod rmpopt)" ok
+ok "observe: RMPOPT_BASE is as it was" all_cores 1
+no_splat "observe: the kernel log is clean"
+
+# A window of the kernel's that does not cover all of RAM.
+rmmod native_rmpopt
 unload
-set_all 1
+insmod "$MODULES/native_rmpopt.ko" base_gib=4
+base=0x100000001
+beyond=$(ram_regions | awk '$1 < 4' | wc -l)
 log_mark
 emu reset >/dev/null
-is "insmod" "$(try insmod "$MODULE")" ok
-like "the log says that it observes, and what overrides" "$(log_lines takeover)" "*takeover=1*"
-sleep 1
-is "no RMPOPT verify was executed" "$(emu get rmpopt.verify)" 0
-is "RMPOPT_BASE was not written" "$(emu get rmpopt_base.writes)" 0
-is "action: 1" "$(try write $CONFIG/action 1)" EPERM
-is "enabled: 1" "$(try write $CONFIG/enabled 1)" EOPNOTSUPP
-is "enabled: 0" "$(try write $CONFIG/enabled 0)" ok
-tables_agree "the table is what the cores have"
+load
+within 60 "a window from GiB 4 on: the first pass ends" idle
+is "a window from GiB 4 on: the table names what is beyond" \
+	"$(grep -c 'none (not covered)$' $DEBUG/rmpopt-table)" "$beyond"
+is "a window from GiB 4 on: status, too" "$(status_of not_covered_gib)" "$beyond of $(ram_regions | wc -l)"
+is "a window from GiB 4 on: and the log" \
+	"$(log_count "^rmpopt: $beyond of $(ram_regions | wc -l) GiB with RAM lie beyond the kernel's window")" 1
+is "a window from GiB 4 on: what is in it is optimised" "$(table | grep -c " $all\$")" \
+	"$(free_regions | awk '$1 >= 4' | wc -l)"
+is "a window from GiB 4 on: no #UD" "$(emu get rmpopt.ud)" 0
+ok "a window from GiB 4 on: RMPOPT_BASE is the kernel's" all_cores $base
+
+# takeover, by name: the module's window, and the kernel's again in the end.
+is "takeover" "$(try write $CONFIG/native takeover)" ok
+within 60 "takeover: all is optimised" full
+like "takeover: the log says what is replaced" "$(log_lines takeover)" "*replaced on $(cores) of $(cores) cores*"
+ok "takeover: the window is the module's" all_cores 1
+is "takeover: state" "$(states)" enabled
+is "takeover: window_policy" "$(try write $CONFIG/window_policy all)" ok
+poll 60 idle
+is "back to assist" "$(try write $CONFIG/native assist)" ok
+poll 60 idle
+ok "back to assist: RMPOPT_BASE is the kernel's" all_cores $base
+is "back to assist: state" "$(states)" "enabled by the kernel"
 is "rmmod" "$(try rmmod rmpopt)" ok
-is "RMPOPT_BASE is as it was" "$(bases)" "1 "
+load native=takeover
+within 60 "native=takeover: all is optimised" full
+is "native=takeover: rmmod" "$(try rmmod rmpopt)" ok
+ok "native=takeover: RMPOPT_BASE is the kernel's again" all_cores $base
+for bad in "" Assist 1 assist,observe; do
+	is "native='$bad'" "$(try insmod "$MODULE" native="$bad")" EINVAL
+done
+no_splat "takeover: the kernel log is clean"
+rmmod native_rmpopt
 
-# One core is enough, whichever it is.
-set_all 0
-last=$(each_core | tail -n 1)
-emu base "$last" 1 >/dev/null
+# The same registers and no feature bit: an earlier load has left them.
+clear_cores
+for core in $(each_core); do
+	emu base "$core" 1 >/dev/null
+done
 log_mark
-emu reset >/dev/null
-is "the last core only: insmod on the first" "$(taskset 1 try insmod "$MODULE")" ok
-like "the last core only: the log says that it observes" "$(log_lines takeover)" "*takeover=1*"
-sleep 1
-is "the last core only: no RMPOPT verify was executed" "$(emu get rmpopt.verify)" 0
-is "the last core only: RMPOPT_BASE was not written" "$(emu get rmpopt_base.writes)" 0
-is "the last core only: rmmod" "$(try rmmod rmpopt)" ok
-is "the last core only: RMPOPT_BASE is as it was" "$(bases)" "0 1 "
-
-is "insmod takeover=1" "$(try insmod "$MODULE" takeover=1)" ok
-within 60 "the first pass ends" idle
-is "all is optimised" "$(table | grep -vc ' none$')" "$(free_regions | wc -l)"
-tables_agree "the table is what the cores have"
+is "no such kernel: insmod" "$(try insmod "$MODULE")" ok
+within 60 "no such kernel: all is optimised" full
+is "no such kernel: state" "$(states)" enabled
+is "no such kernel: native" "$(try write $CONFIG/native observe)" EOPNOTSUPP
+is "no such kernel: status: role" "$(status_of role)" optimise
 unload
-is "RMPOPT_BASE is cleared at unload" "$(bases)" "0 "
+rmmod snp_guest
 no_splat "the kernel log is clean"
-set_all 0
 finish

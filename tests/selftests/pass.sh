@@ -134,6 +134,8 @@ if [ "$(cores)" != 1 ] && [ -e $TRACE/events/ipi/ipi_send_cpu/enable ]; then
 fi
 
 unload
+# What is switched off here and on again begins with nothing.
+emu switch enable_sticky clear >/dev/null
 log_mark
 emu forget >/dev/null
 emu reset >/dev/null
@@ -231,5 +233,6 @@ is "nothing is allocated in passes" "$(sort /tmp/allocations | uniq -c | head -8
 stacks_off $kmem
 
 unload
+emu switch enable_sticky ignored >/dev/null
 no_splat "the kernel log is clean"
 finish

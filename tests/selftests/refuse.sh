@@ -26,7 +26,7 @@ fails "no debugfs directory" test -e $DEBUG
 fails "no configfs directory" test -e $CONFIG
 is "not in /proc/modules" "$(grep -c '^rmpopt ' /proc/modules)" 0
 is "insmod again" "$(try insmod "$MODULE")" ENODEV
-is "insmod with parameters" "$(try insmod "$MODULE" takeover=1 window_gib=4)" ENODEV
+is "insmod with parameters" "$(try insmod "$MODULE" native=takeover window_gib=4)" ENODEV
 is "one line each time" "$(log_count)" 3
 no_splat "the kernel log is clean"
 

@@ -13,6 +13,7 @@ cold()
 {
 	poll 60 idle
 	echo 0 >$CONFIG/enabled
+	clear_cores
 	emu forget >/dev/null
 	emu reset >/dev/null
 	echo 1 >$CONFIG/enabled

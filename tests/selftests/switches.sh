@@ -17,6 +17,9 @@ all_free()
 	idle && [ "$(table | grep -c " $all\$")" = "$free" ]
 }
 
+# So that all switches are tried with each way in which RMPOPT_BASE can be written. What
+# follows from the default is in the other scripts.
+emu switch enable_sticky clear >/dev/null
 while read -r name values; do
 	for value in $values; do
 		what=$name=$value
@@ -30,7 +33,13 @@ while read -r name values; do
 		within 60 "$what: the first pass wins all" all_free
 		tables_agree "$what: the table is what the cores have"
 		echo 0 >$CONFIG/enabled
-		is "$what: disabled, nothing is optimised" "$(table | grep -vc ' none$')" 0
+		case $what in
+		enable_sticky=ignored | enable_sticky=gp)
+			tables_agree "$what: disabled, the table is what the cores have"
+			is "$what: disabled, all stays optimised" "$(table | grep -vc ' none$')" "$free" ;;
+		*)
+			is "$what: disabled, nothing is optimised" "$(table | grep -vc ' none$')" 0 ;;
+		esac
 		echo 1 >$CONFIG/enabled
 		within 60 "$what: enabled, all is back" all_free
 		ok "$what: another attempt" pass
@@ -51,7 +60,10 @@ done <<-EOF
 	uncovered cf1 cf0
 	sub_pages zero copy
 	stored_result kept off 2
+	base_moves yes ignored gp
+	enable_sticky clear ignored gp
 EOF
+emu switch enable_sticky ignored >/dev/null
 
 # Loaded before SNP is on, where setting RMPOPT_EN is an open question.
 for value in ignore gp; do

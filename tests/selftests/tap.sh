@@ -226,3 +226,4 @@ finish()
 
 HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 . "$HERE/host.sh"
+	emulator_table >/tmp/table.before

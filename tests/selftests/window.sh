@@ -3,7 +3,7 @@
 # host: window
 # RAM beyond the window of a core: the emulator's table spans 5 GiB here.
 . "$(dirname "$0")/tap.sh"
-begin 590
+begin 940
 require_emulator
 require_rmpopt
 require_nodes 4
@@ -128,6 +128,90 @@ for value in cf0 ud; do
 	unload
 	no_splat "outside_window=$value: the kernel log is clean"
 done
+
+# The processor does not let a window move: the policy is refused, and nothing is touched but by the one write
+# that finds that out.
+for moves in ignored gp; do
+	what=base_moves=$moves
+	unload
+	emu switch base_moves $moves >/dev/null
+	log_mark
+	load window_gib=$window
+	within 60 "$what: the first pass ends" idle
+	places "$what, auto" auto
+	for policy in all node socket; do
+		emulator_table >/tmp/table.before
+		emu reset >/dev/null
+		is "$what, auto to $policy" "$(try write $CONFIG/window_policy $policy)" EBUSY
+		is "$what, auto to $policy: the policy" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
+		is "$what, auto to $policy: writes of RMPOPT_BASE" "$(emu get rmpopt_base.writes)" 1
+		within 60 "$what, auto to $policy: nothing follows" idle
+		is "$what, auto to $policy: nothing is verified" "$(emu get rmpopt.verify)" 0
+		is "$what, auto to $policy: the cores have what they had" \
+			"$(emulator_table | diff /tmp/table.before -)" ""
+	done
+	places "$what, auto as before" auto
+	is "$what: the same policy again" "$(try write $CONFIG/window_policy auto)" ok
+
+	# Off and on again, unloaded and loaded: the windows are those of the policy.
+	rmmod rmpopt
+	emu reset >/dev/null
+	load window_gib=$window
+	within 60 "$what, loaded again: that ends" idle
+	is "$what, loaded again: nothing is scanned" "$(emu get rmpopt.scans)" 0
+	places "$what, loaded again" auto
+
+	# Windows that an earlier load has left, and that this policy would not give.
+	unload
+	for core in $(each_core); do
+		emu base "$core" 1 >/dev/null
+	done
+	log_mark
+	emu reset >/dev/null
+	load window_gib=$window
+	within 60 "$what, other windows: the pass ends" idle
+	for cpu in $(cpus); do
+		is "$what, other windows: state of cpu/$cpu" "$(field "$cpu" state)" "enabled, other window"
+	done
+	places "$what, other windows" all
+	is "$what, other windows: each core was tried once" "$(emu get rmpopt_base.writes)" "$(cores)"
+	ok "$what, other windows: another pass" pass
+	is "$what, other windows: and is not tried again" "$(emu get rmpopt_base.writes)" "$(cores)"
+	is "$what, other windows: no #UD" "$(emu get rmpopt.ud)" 0
+	is "$what, other windows: nobody is left out" "$(log_count 'left out')" 0
+	is "$what, other windows: the policy that agrees" "$(try write $CONFIG/window_policy all)" ok
+	within 60 "$what, other windows: that ends" idle
+	for cpu in $(cpus); do
+		is "$what, as the policy says: state of cpu/$cpu" "$(field "$cpu" state)" enabled
+	done
+	unload
+	no_splat "$what: the kernel log is clean"
+done
+emu switch base_moves yes >/dev/null
+
+# Windows that an earlier load has left move where the processor lets them.
+for core in $(each_core); do
+	emu base "$core" 1 >/dev/null
+done
+log_mark
+load window_gib=$window
+within 60 "windows that were left: the pass ends" idle
+places "windows that were left" auto
+
+# One core of all does not let its window move: those that have moved go back.
+last=$(each_core | tail -n 1)
+emu fault "$last" gp >/dev/null
+is "one core refuses" "$(try write $CONFIG/window_policy all)" EBUSY
+is "one core refuses: the policy" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
+within 60 "one core refuses: that ends" idle
+places "one core refuses" auto
+is "one core refuses: nobody is left out" "$(log_count 'left out')" 0
+emu fault "$last" none >/dev/null
+is "it does no longer" "$(try write $CONFIG/window_policy all)" ok
+within 60 "that ends" idle
+places "all have moved" all
+unload
+no_splat "the kernel log is clean"
 
 # The module believes in a larger window than the core has: what is outside
 # faults. The cores are taken out, nothing worse.

@@ -4,7 +4,9 @@
 
 use super::addr::{index, PHYS_BITS, REGION};
 use super::platform::Early;
-use super::switches::{BaseWriteClears, CoreFault, EarlyEnable, UnalignedBase};
+use super::switches::{
+    BaseMoves, BaseWriteClears, CoreFault, EarlyEnable, EnableSticky, UnalignedBase,
+};
 use super::table::ENABLE;
 use super::{Fatal, Machine};
 
@@ -105,7 +107,9 @@ impl Machine {
                 )?;
                 let access = match (early, self.fault_of(core)) {
                     (Early::Fault, _) | (_, CoreFault::Protection) => MsrAccess::Fault,
-                    _ => self.write_base(core, value),
+                    _ => self
+                        .held_by_snp(core, value)
+                        .unwrap_or_else(|| self.write_base(core, value)),
                 };
                 self.count_base_write(core);
                 access
@@ -131,7 +135,33 @@ impl Machine {
         }
     }
 
-    /// Writes RMPOPT_BASE of a core.
+    /// How a WRMSR of RMPOPT_BASE ends that SNP does not let through. `None` where it does.
+    fn held_by_snp(&self, core: u64, value: u64) -> Option<MsrAccess> {
+        let table = self.tables.get(index(core))?;
+        let malformed = value >> PHYS_BITS != 0
+            || value & (REGION - 1) & !ENABLE != 0
+                && self.switches.unaligned_base == UnalignedBase::Fault;
+        if !self.snp() || !table.enabled() || malformed {
+            return None;
+        }
+        if value & ENABLE == 0 {
+            match self.switches.enable_sticky {
+                EnableSticky::Ignored => Some(MsrAccess::Done(0)),
+                EnableSticky::Fault => Some(MsrAccess::Fault),
+                EnableSticky::Clear => None,
+            }
+        } else if (value ^ table.base()) / REGION != 0 {
+            match self.switches.base_moves {
+                BaseMoves::Yes => None,
+                BaseMoves::Ignored => Some(MsrAccess::Done(0)),
+                BaseMoves::Fault => Some(MsrAccess::Fault),
+            }
+        } else {
+            None
+        }
+    }
+
+    /// Writes RMPOPT_BASE of a core, as the platform may: SNP holds nothing against it.
     pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
         let ready = self.snp() && self.layout.segmented();
         let switches = self.switches;

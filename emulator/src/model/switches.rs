@@ -100,6 +100,30 @@ choice! {
 }
 
 choice! {
+    /// A write that would clear RMPOPT_EN while SNP is on.
+    pub enum EnableSticky {
+        /// The write has no effect.
+        Ignored = "ignored",
+        /// #GP.
+        Fault = "gp",
+        /// It clears RMPOPT_EN.
+        Clear = "clear",
+    }
+}
+
+choice! {
+    /// A write of another base while RMPOPT_EN is set and SNP is on.
+    pub enum BaseMoves {
+        /// The window moves.
+        Yes = "yes",
+        /// The write has no effect.
+        Ignored = "ignored",
+        /// #GP.
+        Fault = "gp",
+    }
+}
+
+choice! {
     /// RMPOPT on a region that the RMP does not cover.
     pub enum Uncovered {
         /// Nothing there is assigned: it is optimised.
@@ -212,6 +236,10 @@ pub struct Switches {
     pub early_enable: EarlyEnable,
     /// See [`ShutdownBase`].
     pub shutdown_base: ShutdownBase,
+    /// See [`EnableSticky`].
+    pub enable_sticky: EnableSticky,
+    /// See [`BaseMoves`].
+    pub base_moves: BaseMoves,
     /// See [`Uncovered`].
     pub uncovered: Uncovered,
     /// See [`SubPages`].
@@ -235,6 +263,8 @@ impl Default for Switches {
             unaligned_base: UnalignedBase::Fault,
             early_enable: EarlyEnable::Fault,
             shutdown_base: ShutdownBase::Cleared,
+            enable_sticky: EnableSticky::Ignored,
+            base_moves: BaseMoves::Yes,
             uncovered: Uncovered::Optimise,
             sub_pages: SubPages::Zero,
             rules: Rules::Fatal,
@@ -259,6 +289,8 @@ impl Switches {
             "unaligned_base" => put(&mut self.unaligned_base, UnalignedBase::parse(value)),
             "early_enable" => put(&mut self.early_enable, EarlyEnable::parse(value)),
             "shutdown_base" => put(&mut self.shutdown_base, ShutdownBase::parse(value)),
+            "enable_sticky" => put(&mut self.enable_sticky, EnableSticky::parse(value)),
+            "base_moves" => put(&mut self.base_moves, BaseMoves::parse(value)),
             "uncovered" => put(&mut self.uncovered, Uncovered::parse(value)),
             "sub_pages" => put(&mut self.sub_pages, SubPages::parse(value)),
             "rules" => put(&mut self.rules, Rules::parse(value)),
@@ -278,6 +310,8 @@ impl Switches {
             unaligned_base: self.unaligned_base.name(),
             early_enable: self.early_enable.name(),
             shutdown_base: self.shutdown_base.name(),
+            enable_sticky: self.enable_sticky.name(),
+            base_moves: self.base_moves.name(),
             uncovered: self.uncovered.name(),
             sub_pages: self.sub_pages.name(),
             rules: self.rules.name(),
@@ -297,6 +331,8 @@ pub struct SwitchList {
     pub unaligned_base: &'static str,
     pub early_enable: &'static str,
     pub shutdown_base: &'static str,
+    pub enable_sticky: &'static str,
+    pub base_moves: &'static str,
     pub uncovered: &'static str,
     pub sub_pages: &'static str,
     pub rules: &'static str,

@@ -4,6 +4,7 @@ use crate::sev::{
     assess::{
         assess,
         Found,
+        Native,
         ObserveReason,
         Refusal,
         Role, //
@@ -43,18 +44,18 @@ fn zen6() -> Found {
 
 #[test]
 fn zen6_optimises_whether_snp_is_on_already_or_not() {
-    assert_eq!(assess(&zen6(), false), Ok(Role::Optimise));
+    assert_eq!(assess(&zen6()), Ok(Role::Optimise));
 }
 
 #[test]
 fn refusals_in_the_order_in_which_they_are_found() {
     let mut found = zen6();
     found.rmp = RmpRegisters::default();
-    assert_eq!(assess(&found, true), Err(Refusal::NoRmp));
+    assert_eq!(assess(&found), Err(Refusal::NoRmp));
     found.features.snp = false;
-    assert_eq!(assess(&found, true), Err(Refusal::NoSnp));
+    assert_eq!(assess(&found), Err(Refusal::NoSnp));
     found.features.amd = false;
-    assert_eq!(assess(&found, true), Err(Refusal::NotAmd));
+    assert_eq!(assess(&found), Err(Refusal::NotAmd));
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn each_refusal_has_a_reason_and_a_remedy() {
 fn without_the_instruction_it_observes() {
     let mut found = zen6();
     found.features.rmpopt = false;
-    let role = assess(&found, true);
+    let role = assess(&found);
     assert_eq!(role, Ok(Role::Observe(ObserveReason::NoRmpopt)));
 }
 
@@ -78,15 +79,30 @@ fn rmpopt_needs_a_segmented_rmp() {
     let mut found = zen6();
     found.rmp.cfg = 0;
     found.rmp.end = 0x73ff_ffff;
-    let role = assess(&found, true);
+    let role = assess(&found);
     assert_eq!(role, Ok(Role::Observe(ObserveReason::ContiguousRmp)));
 }
 
 #[test]
-fn what_the_kernel_has_enabled_is_left_alone_unless_told() {
+fn a_kernel_with_rmpopt_of_its_own_is_known_by_its_feature_bit() {
+    let mut found = zen6();
+    found.native = true;
+    assert_eq!(assess(&found), Ok(Role::Native));
+    // Without the instruction the bit says nothing.
+    found.features.rmpopt = false;
+    assert_eq!(assess(&found), Ok(Role::Observe(ObserveReason::NoRmpopt)));
+}
+
+#[test]
+fn assisting_is_what_is_done_beside_it_unless_asked_for_something_else() {
+    assert_eq!(Native::default(), Native::Assist);
+    let names: Vec<_> = Native::ALL.iter().map(|native| native.name()).collect();
+    assert_eq!(names, ["assist", "observe", "takeover"]);
+}
+
+#[test]
+fn what_an_earlier_load_has_left_on_is_no_kernel_with_rmpopt() {
     let mut found = zen6();
     found.rmpopt_base = RmpoptBase(1);
-    let role = assess(&found, false);
-    assert_eq!(role, Ok(Role::Observe(ObserveReason::NativeSupport)));
-    assert_eq!(assess(&found, true), Ok(Role::Optimise));
+    assert_eq!(assess(&found), Ok(Role::Optimise));
 }

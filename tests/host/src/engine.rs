@@ -20,6 +20,8 @@ pub(crate) mod ranges;
 pub(crate) mod region;
 #[path = "../../../engine/rounds.rs"]
 pub(crate) mod rounds;
+#[path = "../../../engine/state.rs"]
+pub(crate) mod state;
 #[path = "../../../engine/stats.rs"]
 pub(crate) mod stats;
 #[path = "../../../engine/tracker.rs"]

@@ -43,6 +43,8 @@ mod region;
 #[cfg(test)]
 mod rounds;
 #[cfg(test)]
+mod state;
+#[cfg(test)]
 mod tracker;
 #[cfg(test)]
 mod trigger;

@@ -32,7 +32,7 @@ fn core(node: u32, first: u32, span: u32) -> PlanCore {
     }
 }
 
-fn plan(ram: &[RamRegion], cores: &[PlanCore]) -> Vec<Option<u32>> {
+fn plan(ram: &[RamRegion], cores: &[PlanCore]) -> Vec<Option<u16>> {
     let mut out = vec![None; ram.len()];
     leaders(ram, |_| true, || cores.iter().copied(), &mut out);
     out

@@ -212,7 +212,7 @@ struct Cores<'a> {
 }
 
 impl Cores<'_> {
-    fn plan(&self) -> Vec<Option<u32>> {
+    fn plan(&self) -> Vec<Option<u16>> {
         let ram: Vec<_> = (0..REGIONS)
             .map(|place| RamRegion {
                 region: Region::new(u32::try_from(place).unwrap()).unwrap(),
@@ -245,7 +245,7 @@ impl Crew for Cores<'_> {
         let chosen = self.plan();
         let host = self.host;
         for index in 0..CORES {
-            let mine = |place: usize| chosen[place] == u32::try_from(index).ok();
+            let mine = |place: usize| chosen[place] == u16::try_from(index).ok();
             if (0..REGIONS).any(mine) {
                 let core = Core { host, index };
                 let _ = lead(&self.board, &core, mine, &mut Tally::default());

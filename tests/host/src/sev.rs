@@ -10,6 +10,8 @@ pub(crate) mod assess;
 pub(crate) mod cpuid;
 #[path = "../../../sev/entry.rs"]
 pub(crate) mod entry;
+#[path = "../../../sev/fault.rs"]
+pub(crate) mod fault;
 #[path = "../../../sev/geometry/mod.rs"]
 pub(crate) mod geometry;
 #[path = "../../../sev/msr.rs"]

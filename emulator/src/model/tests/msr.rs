@@ -109,6 +109,7 @@ fn open_questions_of_rmpopt_base() {
     let switch = |machine: &mut Machine, name, value| {
         assert_eq!(machine.switches().set(name, value), Some(Ok(())));
     };
+    switch(&mut machine, "enable_sticky", "clear");
     let optimise = |machine: &mut Machine| assert_eq!(rmpopt(machine, 0, FREE, 0), Some(true));
     let has = |machine: &mut Machine| machine.optimised(Region(4)) == [0];
 
@@ -161,5 +162,62 @@ fn a_shutdown_may_leave_rmpopt_base() {
         assert_eq!(rmpopt(&mut machine, 0, FREE, 0), None, "{value}: #UD");
         machine.snp_on(&ram).unwrap();
         assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0), "{value}");
+    }
+}
+
+#[test]
+fn snp_may_hold_rmpopt_en_and_the_base() {
+    const REFUSALS: [(&str, Option<MsrAccess>); 3] = [
+        ("ignored", Some(MsrAccess::Done(0))),
+        ("gp", Some(MsrAccess::Fault)),
+        ("clear", None),
+    ];
+    for (sticky, clearing) in REFUSALS {
+        for (moves, moving) in REFUSALS {
+            let moves = if moving.is_none() { "yes" } else { moves };
+            let ram = Ram::default();
+            let mut machine = ready(&ram);
+            for (name, value) in [("enable_sticky", sticky), ("base_moves", moves)] {
+                assert_eq!(machine.switches().set(name, value), Some(Ok(())));
+            }
+            let write = |machine: &mut Machine, value| wrmsr(machine, 0, RMPOPT_BASE, value);
+            let what = format!("enable_sticky={sticky}, base_moves={moves}");
+            assert_eq!(write(&mut machine, 1), MsrAccess::Done(0), "{what}");
+            assert_eq!(rmpopt(&mut machine, 0, FREE, 0), Some(true), "{what}");
+
+            let ended = moving.unwrap_or(MsrAccess::Done(0));
+            assert_eq!(write(&mut machine, REGION | 1), ended, "{what}");
+            let base = if moving.is_none() { REGION | 1 } else { 1 };
+            let held = moving.is_some();
+            assert_eq!(
+                machine.rdmsr(0, RMPOPT_BASE),
+                MsrAccess::Done(base),
+                "{what}"
+            );
+            assert_eq!(machine.optimised(Region(4)) == [0], held, "{what}");
+
+            let ended = clearing.unwrap_or(MsrAccess::Done(0));
+            assert_eq!(write(&mut machine, 0), ended, "{what}");
+            let base = if clearing.is_none() { 0 } else { base };
+            assert_eq!(
+                machine.rdmsr(0, RMPOPT_BASE),
+                MsrAccess::Done(base),
+                "{what}"
+            );
+            let held = held && clearing.is_some();
+            assert_eq!(machine.optimised(Region(4)) == [0], held, "{what}");
+
+            // The platform writes what it likes, and without SNP nothing is held.
+            assert_eq!(machine.write_base(0, 0), MsrAccess::Done(0), "{what}");
+            assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0), "{what}");
+            assert_eq!(write(&mut machine, 1), MsrAccess::Done(0), "{what}");
+            assert_eq!(
+                machine.switches().set("shutdown_base", "kept"),
+                Some(Ok(()))
+            );
+            machine.snp_off();
+            assert_eq!(write(&mut machine, 0), MsrAccess::Done(0), "{what}");
+            assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0), "{what}");
+        }
     }
 }

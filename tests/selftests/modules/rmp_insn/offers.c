@@ -136,6 +136,8 @@ void test_rmpopt_base(void)
 	}
 	check_eq_if(cpu_b >= 0, "one core", msr_read(cpu_b, MSR_RMPOPT_BASE), 0,
 		    "RMPOPT_BASE: one per core");
-	check_eq(msr_write(cpu_a, MSR_RMPOPT_BASE, 0), NO_FAULT, "RMPOPT_BASE: can be cleared");
-	check_eq(msr_read(cpu_a, MSR_RMPOPT_BASE), 0, "RMPOPT_BASE: reads 0 when cleared");
+	check_eq(msr_write(cpu_a, MSR_RMPOPT_BASE, 0), NO_FAULT,
+		 "RMPOPT_BASE: a write of 0 while SNP is on");
+	check(msr_read(cpu_a, MSR_RMPOPT_BASE) & RMPOPT_EN,
+	      "RMPOPT_BASE: RMPOPT_EN stays set until SNP is off");
 }

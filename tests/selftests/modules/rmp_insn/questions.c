@@ -73,9 +73,42 @@ static void base_writes(const char *value, bool same, bool off_and_on)
 
 static void test_base_write_clears(void)
 {
+	must(emu("switch enable_sticky clear"));
 	base_writes("base", true, true);
 	base_writes("change", true, false);
 	base_writes("always", false, false);
+	must(emu("switch enable_sticky ignored"));
+}
+
+/* A write that SNP may hold: how it ends, what is read then, whether the table stays. */
+static void held_write(const char *name, const char *value, u64 written, int fault, u64 after)
+{
+	choose(name, value);
+	verify(cpu_a, gib);
+	check_eq(msr_write(cpu_a, MSR_RMPOPT_BASE, written), fault, "%s=%s: the write", name, value);
+	check_eq(msr_read(cpu_a, MSR_RMPOPT_BASE), after, "%s=%s: what is read then", name, value);
+	check_eq(optimised_cores(gib), after == RMPOPT_EN, "%s=%s: the table", name, value);
+}
+
+static void test_enable_sticky(void)
+{
+	held_write("enable_sticky", "gp", 0, X86_TRAP_GP, RMPOPT_EN);
+	held_write("enable_sticky", "clear", 0, NO_FAULT, 0);
+	held_write("enable_sticky", "ignored", 0, NO_FAULT, RMPOPT_EN);
+	must(emu("snp off"));
+	check_eq(msr_write(cpu_a, MSR_RMPOPT_BASE, 0), NO_FAULT,
+		 "enable_sticky=ignored: RMPOPT_EN can be cleared once SNP is off");
+	check_eq(msr_read(cpu_a, MSR_RMPOPT_BASE), 0, "enable_sticky=ignored: and reads 0");
+	must(emu("snp on"));
+}
+
+static void test_base_moves(void)
+{
+	u64 other = region_start(gib) | RMPOPT_EN;
+
+	held_write("base_moves", "gp", other, X86_TRAP_GP, RMPOPT_EN);
+	held_write("base_moves", "ignored", other, NO_FAULT, RMPOPT_EN);
+	held_write("base_moves", "yes", other, NO_FAULT, other);
 }
 
 static void test_unaligned_base(void)
@@ -192,6 +225,8 @@ void test_questions(void)
 	test_outside_window();
 	test_function_above_1();
 	test_base_write_clears();
+	test_enable_sticky();
+	test_base_moves();
 	test_unaligned_base();
 	test_early_enable();
 	test_uncovered();

@@ -31,7 +31,9 @@ static void test_faults(void)
 		check_eq(rmpopt(cpu_b, pa, RMPOPT_REPORT).fault, X86_TRAP_UD,
 			 "RMPOPT: still #UD on another core");
 
+	must(emu("switch enable_sticky clear"));
 	msr_write(cpu_a, MSR_RMPOPT_BASE, 0);
+	must(emu("switch enable_sticky ignored"));
 	check_eq(rmpopt(cpu_a, pa, RMPOPT_REPORT).fault, X86_TRAP_UD,
 		 "RMPOPT: #UD again with RMPOPT_EN 0");
 }

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Beside a kernel that has RMPOPT of its own: whose RMPOPT_BASE is, and what is done.
+
+use super::{
+    machine::Machine,
+    state::Owner,
+    Engine, //
+};
+use crate::{
+    sev::assess::{
+        Native,
+        Role, //
+    },
+    sys::compat, //
+};
+use kernel::prelude::*;
+
+impl Engine {
+    /// Whose RMPOPT_BASE is.
+    pub(crate) fn owner(&self) -> Owner {
+        match self.role {
+            Role::Native if self.settings.native() != Native::Takeover => Owner::Kernel,
+            Role::Native | Role::Optimise | Role::Observe(_) => Owner::Module,
+        }
+    }
+
+    /// Whether nothing is attempted, whatever is asked for.
+    pub(crate) fn observes(&self) -> bool {
+        match self.role {
+            Role::Observe(_) => true,
+            Role::Native => self.settings.native() == Native::Observe,
+            Role::Optimise => false,
+        }
+    }
+
+    /// What the module does, in one word for files.
+    pub(crate) fn role_name(&self) -> &'static str {
+        match self.role {
+            Role::Observe(_) => "observe",
+            Role::Optimise => "optimise",
+            Role::Native => self.settings.native().name(),
+        }
+    }
+
+    /// Sets what is done beside a kernel that has RMPOPT of its own. What was under way ends first, and
+    /// what the module had taken over is given back. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// EOPNOTSUPP where the kernel has no RMPOPT. EINTR where a signal ended the wait: then nothing has
+    /// changed but that `enabled` is `0`.
+    pub(crate) fn set_native(&self, native: Native) -> Result {
+        if self.role != Role::Native {
+            return Err(compat::eopnotsupp());
+        }
+        let before = self.settings.native();
+        if native == before {
+            return Ok(());
+        }
+        let enabled = self.control.enabled() || before == Native::Observe;
+        self.control.set_enabled(false)?;
+        self.settings.set_native(native);
+        if enabled && native != Native::Observe {
+            self.control.set_enabled(true)?;
+        }
+        Ok(())
+    }
+
+    /// Regions with RAM that lie in the window of no core. `None` while RMPOPT is on nowhere. May sleep.
+    pub(crate) fn not_covered(&self, machine: &Machine) -> Option<usize> {
+        let mut cores = machine.cores.iter();
+        cores.find(|entry| entry.cpu.is_some() && entry.core.is_on())?;
+        Some(
+            (0..machine.ram.len())
+                .filter(|place| !machine.covered(*place))
+                .count(),
+        )
+    }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The exceptions that an instruction may raise.
+
+/// Why an instruction did not do its work: the exception that it raised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// #UD, vector 6: the instruction is absent, or switched off on this core.
+    InvalidOpcode,
+    /// #GP, vector 13: the MSR is absent, or the value is not allowed now.
+    GeneralProtection,
+    /// Any other vector.
+    Other(u8),
+    /// None: SNP is being initialised, and the instruction was left out.
+    Initialising,
+}
+
+impl Fault {
+    /// Decodes the vector that the kernel's fixup left in RAX.
+    pub(crate) fn from_vector(rax: u64) -> Self {
+        match rax {
+            6 => Self::InvalidOpcode,
+            13 => Self::GeneralProtection,
+            _ => Self::Other(rax.to_le_bytes()[0]),
+        }
+    }
+
+    /// The vector. 0 where there was no exception: no core is taken out for that.
+    pub(crate) const fn vector(self) -> u8 {
+        match self {
+            Self::InvalidOpcode => 6,
+            Self::GeneralProtection => 13,
+            Self::Other(vector) => vector,
+            Self::Initialising => 0,
+        }
+    }
+
+    /// The architecture's name of the exception.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidOpcode => "#UD",
+            Self::GeneralProtection => "#GP",
+            Self::Other(_) => "an unexpected exception",
+            Self::Initialising => "SNP is being initialised",
+        }
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A kernel that has RMPOPT of its own: how it is recognised, and the module
+ * parameter that says what is done then. The parameter is here because a module
+ * in Rust can only have numbers.
+ */
+
+#include <linux/moduleparam.h>
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/sysfs.h>
+
+#include <asm/cpufeature.h>
+#include <asm/processor.h>
+
+#include "native.h"
+
+/* Kernels that do not know the name leave the bit free. */
+#ifndef X86_FEATURE_RMPOPT
+#define X86_FEATURE_RMPOPT	(3 * 32 + 7)
+#endif
+
+bool rmpopt_native(void)
+{
+	return boot_cpu_has(X86_FEATURE_RMPOPT);
+}
+
+/* In the order of `Native::ALL` in sev/assess.rs. */
+static const char * const modes[] = { "assist", "observe", "takeover" };
+static int mode;
+
+unsigned int rmpopt_native_mode(void)
+{
+	return mode;
+}
+
+static int mode_set(const char *value, const struct kernel_param *kp)
+{
+	int index = sysfs_match_string(modes, value);
+
+	if (index < 0)
+		return index;
+	mode = index;
+	return 0;
+}
+
+static const struct kernel_param_ops mode_ops = {
+	.set = mode_set,
+};
+
+module_param_cb(native, &mode_ops, NULL, 0);
+MODULE_PARM_DESC(native,
+		 "Beside a kernel with RMPOPT of its own: assist (default), observe, takeover");

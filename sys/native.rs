@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A kernel that has RMPOPT of its own, and the module parameter `native`. See `native.c`.
+
+use crate::sev::assess::Native;
+use kernel::ffi;
+
+extern "C" {
+    fn rmpopt_native() -> bool;
+    fn rmpopt_native_mode() -> ffi::c_uint;
+}
+
+/// Whether the kernel has RMPOPT of its own (`X86_FEATURE_RMPOPT`).
+pub(crate) fn kernel_has_rmpopt() -> bool {
+    // SAFETY: Reads a flag that is fixed after boot.
+    unsafe { rmpopt_native() }
+}
+
+/// The module parameter `native`, which is fixed once the module is loaded.
+pub(crate) fn parameter() -> Native {
+    // SAFETY: Reads a number that is written before the module's initialisation only.
+    let index = unsafe { rmpopt_native_mode() } as usize;
+    Native::ALL.get(index).copied().unwrap_or_default()
+}
