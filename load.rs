@@ -62,7 +62,8 @@ pub(crate) fn engine(window_gib: u32, skip_isolated: bool) -> Result<Arc<Engine>
         pr_err!("not loaded: {}; {}\n", refusal.reason(), refusal.remedy());
         ENODEV
     })?;
-    let engine = Engine::new(found, role, window_gib, native::parameter(), isolated)?;
+    let native = Native::from_code(native::parameter()).unwrap_or_default();
+    let engine = Engine::new(found, role, window_gib, native, isolated)?;
     report(&engine);
     report_layout(&engine);
     Ok(engine)

@@ -10,6 +10,7 @@ use super::{
         Syscfg, //
     },
 };
+use crate::sys::codec::coded;
 
 /// All that is read once, when the module is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,29 +84,20 @@ impl ObserveReason {
     }
 }
 
-/// What the module does beside a kernel that has RMPOPT of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Native {
-    /// RMPOPT_BASE and its passes are the kernel's. The module wins back what guests give back, at once.
-    #[default]
-    Assist,
-    /// It shows what there is, and attempts nothing.
-    Observe,
-    /// RMPOPT_BASE is the module's, as if the kernel had no RMPOPT.
-    Takeover,
-}
-
-impl Native {
-    /// All of them, in the order of `sys/native.c`.
-    pub(crate) const ALL: [Self; 3] = [Self::Assist, Self::Observe, Self::Takeover];
-
-    /// The name in files and of the module parameter.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Assist => "assist",
-            Self::Observe => "observe",
-            Self::Takeover => "takeover",
-        }
+coded! {
+    /// What the module does beside a kernel that has RMPOPT of its own.
+    ///
+    /// `sys/native.c` has the same order and names, as values of the module parameter.
+    #[derive(Default)]
+    pub(crate) enum Native {
+        /// RMPOPT_BASE and its passes are the kernel's. The module wins back what guests give back, at
+        /// once.
+        #[default]
+        Assist = "assist",
+        /// It shows what there is, and attempts nothing.
+        Observe = "observe",
+        /// RMPOPT_BASE is the module's, as if the kernel had no RMPOPT.
+        Takeover = "takeover",
     }
 }
 

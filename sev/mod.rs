@@ -10,7 +10,6 @@ pub(crate) mod addr;
 pub(crate) mod assess;
 pub(crate) mod cpuid;
 pub(crate) mod entry;
-pub(crate) mod fault;
 pub(crate) mod geometry;
 pub(crate) mod msr;
 pub(crate) mod page;
@@ -18,3 +17,5 @@ pub(crate) mod platform;
 pub(crate) mod probe;
 pub(crate) mod rmp;
 pub(crate) mod rmpopt;
+
+pub(crate) use crate::sys::fault;

@@ -4,7 +4,10 @@
 
 use super::{
     assess::Found,
-    cpuid::Features,
+    cpuid::{
+        Features,
+        Leaf, //
+    },
     msr::{
         Hwcr,
         RmpRegisters,
@@ -25,6 +28,7 @@ use crate::sys::{
     msr,
     native, //
 };
+use core::arch::x86_64::CpuidResult;
 
 /// Reads SYSCFG of this core.
 ///
@@ -44,11 +48,17 @@ pub(crate) fn hwcr(on: &OnCpu) -> Result<Hwcr, Fault> {
     msr::read(on, HWCR).map(Hwcr)
 }
 
+/// Executes CPUID.
+fn leaf(number: u32) -> Leaf {
+    let CpuidResult { eax, ebx, ecx, edx } = cpuid(number);
+    Leaf { eax, ebx, ecx, edx }
+}
+
 /// Reads all that decides what the module does on this host.
 ///
 /// An MSR that the processor should have and does not answer reads as 0.
 pub(crate) fn find(on: &OnCpu) -> Found {
-    let features = Features::decode(cpuid);
+    let features = Features::decode(leaf);
     if !features.snp {
         return Found {
             features,

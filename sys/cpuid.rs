@@ -2,16 +2,13 @@
 
 //! The CPUID instruction.
 
-use crate::sev::cpuid::Leaf;
+use core::arch::x86_64::{
+    CpuidResult, //
+    __cpuid_count,
+};
 
 /// Executes CPUID with this leaf and subleaf 0. In any context.
-pub(crate) fn cpuid(leaf: u32) -> Leaf {
+pub(crate) fn cpuid(leaf: u32) -> CpuidResult {
     // SAFETY: Every x86-64 processor has CPUID; it touches registers only.
-    let result = unsafe { core::arch::x86_64::__cpuid_count(leaf, 0) };
-    Leaf {
-        eax: result.eax,
-        ebx: result.ebx,
-        ecx: result.ecx,
-        edx: result.edx,
-    }
+    unsafe { __cpuid_count(leaf, 0) }
 }

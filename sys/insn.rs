@@ -5,7 +5,7 @@
 use super::cpu::OnCpu;
 use core::arch::asm;
 
-pub(crate) use crate::sev::fault::Fault;
+pub(crate) use super::fault::Fault;
 
 /// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`: jump, with the trap number in
 /// RAX.

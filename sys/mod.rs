@@ -10,12 +10,14 @@
 //! kernel's own RMP functions, `snp.c` sees SNP being initialised, `trace.c` has the tracepoints.
 
 pub(crate) mod batch;
+pub(crate) mod codec;
 pub(crate) mod compat;
 pub(crate) mod configfs;
 pub(crate) mod core_thread;
 pub(crate) mod cpu;
 pub(crate) mod cpuid;
 pub(crate) mod debugfs;
+pub(crate) mod fault;
 pub(crate) mod hotplug;
 pub(crate) mod insn;
 pub(crate) mod iomem;

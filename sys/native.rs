@@ -2,7 +2,6 @@
 
 //! A kernel that has RMPOPT of its own, and the module parameter `native`. See `native.c`.
 
-use crate::sev::assess::Native;
 use kernel::ffi;
 
 extern "C" {
@@ -16,9 +15,9 @@ pub(crate) fn kernel_has_rmpopt() -> bool {
     unsafe { rmpopt_native() }
 }
 
-/// The module parameter `native`, which is fixed once the module is loaded.
-pub(crate) fn parameter() -> Native {
+/// The module parameter `native`, fixed once the module is loaded: the number of a
+/// [`Native`](crate::sev::assess::Native).
+pub(crate) fn parameter() -> u32 {
     // SAFETY: Reads a number that is written before the module's initialisation only.
-    let index = unsafe { rmpopt_native_mode() } as usize;
-    Native::ALL.get(index).copied().unwrap_or_default()
+    unsafe { rmpopt_native_mode() }
 }

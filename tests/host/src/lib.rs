@@ -2,13 +2,14 @@
 
 //! The module's pure files, compiled on the host: the same text, without the kernel crate.
 //!
-//! What these files may use is what is declared in [`sev`] and [`engine`]. `purity.rs` keeps the kernel out of them.
+//! What these files may use is what is declared in [`sys`], [`sev`] and [`engine`]. `purity.rs` keeps the kernel out of them.
 
 #![deny(unsafe_code)]
 #![allow(dead_code, reason = "the module uses the rest")]
 
 pub(crate) mod engine;
 pub(crate) mod sev;
+pub(crate) mod sys;
 
 #[cfg(test)]
 mod assess;
@@ -18,6 +19,8 @@ mod bitmap;
 mod census;
 #[cfg(test)]
 mod check;
+#[cfg(test)]
+mod codec;
 #[cfg(test)]
 mod cpuid;
 #[cfg(test)]

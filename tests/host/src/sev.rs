@@ -10,11 +10,11 @@ pub(crate) mod assess;
 pub(crate) mod cpuid;
 #[path = "../../../sev/entry.rs"]
 pub(crate) mod entry;
-#[path = "../../../sev/fault.rs"]
-pub(crate) mod fault;
 #[path = "../../../sev/geometry/mod.rs"]
 pub(crate) mod geometry;
 #[path = "../../../sev/msr.rs"]
 pub(crate) mod msr;
 #[path = "../../../sev/page.rs"]
 pub(crate) mod page;
+
+pub(crate) use crate::sys::fault;

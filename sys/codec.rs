@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Values as numbers: how atomic variables, tracepoints, C and parameters hold them.
+//!
+//! This file is pure: it is compiled and tested on the host too, and pure files of other rooms may
+//! name it.
+
+/// Defines an enum without fields whose values are numbered from 0 on, in the order in which they
+/// stand there.
+///
+/// Each value may have a name, which then all have: `Once = "once",`. The enum gets
+///
+/// - `ALL`, an array of all values, ascending;
+/// - `code()`, the number of a value, and `from_code(u32)`, `None` for a number of no value;
+/// - `name()`, where the values have names.
+macro_rules! coded {
+    ($(#[$outer:meta])* $vis:vis enum $name:ident {
+        $($(#[$inner:meta])* $value:ident = $text:literal,)+
+    }) => {
+        $crate::sys::codec::coded! {
+            $(#[$outer])* $vis enum $name { $($(#[$inner])* $value,)+ }
+        }
+
+        impl $name {
+            /// The name of the value.
+            $vis const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$value => $text,)+
+                }
+            }
+        }
+    };
+    ($(#[$outer:meta])* $vis:vis enum $name:ident {
+        $($(#[$inner:meta])* $value:ident,)+
+    }) => {
+        $(#[$outer])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u32)]
+        $vis enum $name { $($(#[$inner])* $value,)+ }
+
+        #[allow(dead_code, reason = "not each enum is used in each of these ways")]
+        impl $name {
+            /// All values, ascending by their number.
+            $vis const ALL: [Self; [$(stringify!($value)),+].len()] = [$(Self::$value),+];
+
+            /// The number of the value.
+            $vis const fn code(self) -> u32 {
+                self as u32
+            }
+
+            /// The value with this number.
+            $vis fn from_code(code: u32) -> Option<Self> {
+                let index = usize::try_from(code).ok()?;
+                Self::ALL.get(index).copied()
+            }
+        }
+    };
+}
+pub(crate) use coded;
