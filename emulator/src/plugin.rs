@@ -7,7 +7,7 @@ use crate::consume::consume;
 use crate::decode::Instruction;
 use crate::device::{Device, Lines};
 use crate::guest::{Cpu, Guest, RAX, RBX, RCX, RDX};
-use crate::model::addr::{number, HUGE_PER_REGION};
+use crate::model::addr::{number, REGION_BLOCKS};
 use crate::model::{is_ours, Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
 use crate::options::{Durations, Options};
 use crate::port;
@@ -294,7 +294,7 @@ fn duration(durations: Durations, work: Work) -> Duration {
         Work::Stored => durations.stored,
         Work::Scan { free: true, .. } => durations.scan,
         Work::Scan { entries, .. } => {
-            let all = number(HUGE_PER_REGION);
+            let all = number(REGION_BLOCKS);
             let share = u32::try_from(entries.min(all)).unwrap_or(1);
             durations.scan * share / u32::try_from(all).unwrap_or(1)
         }

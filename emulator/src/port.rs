@@ -342,7 +342,7 @@ fn entry(pa: u64, fields: &[&str]) -> Result<(u64, Entry), String> {
             "size" => {
                 entry.size = match value {
                     "4k" => Size::Page,
-                    "2m" => Size::Huge,
+                    "2m" => Size::Block,
                     _ => return Err("size is 4k or 2m".into()),
                 }
             }

@@ -236,13 +236,13 @@ pub mod tests {
         let mut get = |path| session.get(&ram, path);
         assert_eq!(get("rmpopt.by_region.4.verify"), Some(json!(1)));
         assert_eq!(get("rmpopt.by_region.5.verify"), Some(json!(0)));
-        assert_eq!(get("regions.by_region.5.lost"), Some(json!(0)));
+        assert_eq!(get("regions.by_region.5.displaced"), Some(json!(0)));
         assert_eq!(get("rmpopt.by_core.0.verify"), Some(json!(1)));
         assert_eq!(get("rmpopt.by_core.1.verify"), Some(json!(0)));
         for path in [
             "rmpopt.by_region.4.verfy",
             "rmpopt.by_region.5.verfy",
-            "rmpopt.by_region.5.lost",
+            "rmpopt.by_region.5.displaced",
             "rmpopt.by_region.5.verify.x",
             "rmpopt.by_region.04.verify",
             "rmpopt.by_region.x.verify",

@@ -80,9 +80,9 @@ is "on every CPU" "$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" "$all"
 tables_agree "the table is what the cores have"
 at_least "regions that are held" "$(table | grep -c ' none$')" "$KEEP"
 empty=$(emu get regions.became_empty)
-races=$(emu get races_lost)
+races=$(emu get raced_scans)
 at_least "regions became empty" "$empty" 64
-note "became empty $empty, lost to races $races"
+note "became empty $empty, raced $races"
 at_most "scans" "$(emu get rmpopt.scans)" $((empty + races))
 at_least "passes meanwhile" $(($(passes given-back) + $(passes host))) 2
 at_least "passes for what was given back" "$(passes given-back)" 2

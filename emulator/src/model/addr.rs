@@ -6,14 +6,14 @@ use std::fmt;
 
 /// Bytes of a page.
 pub const PAGE: u64 = 1 << 12;
-/// Bytes of a 2 MiB page.
-pub const HUGE: u64 = 1 << 21;
+/// Bytes of a block.
+pub const BLOCK: u64 = 1 << 21;
 /// Bytes of a region.
 pub const REGION: u64 = 1 << 30;
-/// Pages in a 2 MiB page.
-pub const PAGES_PER_HUGE: usize = 512;
-/// 2 MiB pages in a region.
-pub const HUGE_PER_REGION: usize = 512;
+/// Pages of a block.
+pub const BLOCK_PAGES: usize = 512;
+/// Blocks of a region.
+pub const REGION_BLOCKS: usize = 512;
 /// Bytes of one RMP entry in memory.
 pub const ENTRY_BYTES: u64 = 16;
 /// Bytes of the entries of one region.
@@ -43,14 +43,14 @@ impl fmt::Display for Region {
     }
 }
 
-/// Index of the 2 MiB page of `pa` in its region.
-pub fn huge_index(pa: u64) -> usize {
-    index(pa % REGION / HUGE)
+/// Index of the block of `pa` in its region.
+pub fn block_index(pa: u64) -> usize {
+    index(pa % REGION / BLOCK)
 }
 
-/// Index of the 4 KiB page of `pa` in its 2 MiB page.
+/// Index of the page of `pa` in its block.
 pub fn page_index(pa: u64) -> usize {
-    index(pa % HUGE / PAGE)
+    index(pa % BLOCK / PAGE)
 }
 
 /// A number as an index. The host is 64-bit, so nothing is lost.
@@ -68,10 +68,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_falls_apart_into_region_huge_page_and_page() {
-        let pa = 5 * REGION + 7 * HUGE + 9 * PAGE + 1;
+    fn an_address_falls_apart_into_region_block_and_page() {
+        let pa = 5 * REGION + 7 * BLOCK + 9 * PAGE + 1;
         assert_eq!(Region::of(pa), Region(5));
-        assert_eq!(huge_index(pa), 7);
+        assert_eq!(block_index(pa), 7);
         assert_eq!(page_index(pa), 9);
         assert_eq!(Region(5).start(), 5 * REGION);
         assert_eq!(REGION_ENTRY_BYTES, 4 << 20);

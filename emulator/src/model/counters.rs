@@ -26,8 +26,8 @@ pub struct Counters {
     pub psp: BTreeMap<&'static str, u64>,
     /// Regions that changed hands.
     pub regions: Regions,
-    /// Scans that failed because their region was lost just before.
-    pub races_lost: u64,
+    /// Scans that failed because their region got an assigned page after some core had found it free.
+    pub raced_scans: u64,
     /// Stores of the guest by what a processor would have done with them; only with `stores=on`.
     pub stores: Stores,
     /// Instructions retired at kernel addresses, by vCPU.
@@ -142,7 +142,7 @@ pub struct RegionChanges {
     /// Times that its last assigned page was given back.
     pub became_empty: u64,
     /// Times that a page was assigned while a core had it optimised.
-    pub lost: u64,
+    pub displaced: u64,
 }
 
 /// Stores.

@@ -2,7 +2,7 @@
 
 //! One RMP entry: its owner, the raw format in memory, and the 16 bytes of RMPREAD and RMPUPDATE.
 
-use super::addr::{HUGE, PAGE};
+use super::addr::{BLOCK, PAGE};
 
 /// What an entry covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub enum Size {
     #[default]
     Page,
     /// 2 MiB.
-    Huge,
+    Block,
 }
 
 impl Size {
@@ -19,7 +19,7 @@ impl Size {
     pub fn bytes(self) -> u64 {
         match self {
             Self::Page => PAGE,
-            Self::Huge => HUGE,
+            Self::Block => BLOCK,
         }
     }
 
@@ -27,7 +27,7 @@ impl Size {
     pub fn name(self) -> &'static str {
         match self {
             Self::Page => "4k",
-            Self::Huge => "2m",
+            Self::Block => "2m",
         }
     }
 }
@@ -68,7 +68,7 @@ pub const MAX_ASID: u32 = 0x3ff;
 pub const GPA_LIMIT: u64 = 1 << 51;
 
 const RAW_ASSIGNED: u64 = 1 << 0;
-const RAW_HUGE: u64 = 1 << 1;
+const RAW_BLOCK: u64 = 1 << 1;
 const RAW_IMMUTABLE: u64 = 1 << 2;
 const RAW_GPA: u64 = (GPA_LIMIT - 1) & !(PAGE - 1);
 const RAW_ASID_SHIFT: u32 = 51;
@@ -104,7 +104,7 @@ impl Entry {
         low |= u64::from(self.asid & MAX_ASID) << RAW_ASID_SHIFT;
         for (set, bit) in [
             (self.assigned, RAW_ASSIGNED),
-            (self.size == Size::Huge, RAW_HUGE),
+            (self.size == Size::Block, RAW_BLOCK),
             (self.immutable, RAW_IMMUTABLE),
             (self.vmsa, RAW_VMSA),
             (self.validated, RAW_VALIDATED),
@@ -130,7 +130,7 @@ impl Entry {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.gpa.to_le_bytes());
         bytes[8] = u8::from(self.assigned);
-        bytes[9] = u8::from(self.size == Size::Huge);
+        bytes[9] = u8::from(self.size == Size::Block);
         if others_assigned {
             bytes[9] |= OPERAND_OTHERS;
         }
@@ -155,7 +155,7 @@ impl Entry {
         }
         Ok(Self {
             assigned: assigned == 1,
-            size: if size == 1 { Size::Huge } else { Size::Page },
+            size: if size == 1 { Size::Block } else { Size::Page },
             immutable: immutable == 1,
             asid: u32::from_le_bytes([a0, a1, a2, a3]),
             gpa: u64::from_le_bytes([g0, g1, g2, g3, g4, g5, g6, g7]),
@@ -172,7 +172,7 @@ mod tests {
     fn guest() -> Entry {
         Entry {
             assigned: true,
-            size: Size::Huge,
+            size: Size::Block,
             immutable: false,
             asid: 0x155,
             gpa: 0x1234_5660_0000,
@@ -229,6 +229,6 @@ mod tests {
     fn owners() {
         assert_eq!(Entry::default().owner(), Owner::Hypervisor);
         assert_eq!(guest().owner(), Owner::Guest);
-        assert_eq!(Entry::firmware(Size::Huge).owner(), Owner::Firmware);
+        assert_eq!(Entry::firmware(Size::Block).owner(), Owner::Firmware);
     }
 }

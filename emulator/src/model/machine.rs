@@ -2,7 +2,7 @@
 
 //! The machine: its state, the broadcast clear, and the invariant.
 
-use super::addr::{index, number, Region, HUGE, PAGE};
+use super::addr::{index, number, Region, BLOCK, PAGE};
 use super::counters::Counters;
 use super::cpuid::{self, Leaf, Limits, CACHED_SEGMENTS};
 use super::entry::{Entry, Size};
@@ -46,8 +46,8 @@ pub(super) struct History {
     pub(super) assigns: u64,
     /// A core found it free since it was last empty.
     pub(super) verified: bool,
-    /// It was lost after a core had found it free.
-    pub(super) lost: bool,
+    /// A page was assigned after a core had found it free.
+    pub(super) raced: bool,
     /// Cores whose scan failed since then.
     pub(super) failed: BTreeSet<u64>,
 }
@@ -242,7 +242,7 @@ impl Machine {
         let region = Region::of(pa);
         let before = self.rmp.assigned(region).total();
         match entry.size {
-            Size::Huge => self.rmp.set_huge(pa, entry),
+            Size::Block => self.rmp.set_block(pa, entry),
             Size::Page => self.rmp.set_page(pa, entry),
         }
         self.mirror(memory, pa)?;
@@ -288,7 +288,7 @@ impl Machine {
             (0, _) => {
                 self.counters.regions.became_assigned += 1;
                 let history = self.history.entry(region).or_default();
-                history.lost = std::mem::take(&mut history.verified);
+                history.raced = std::mem::take(&mut history.verified);
                 history.failed.clear();
             }
             (_, 0) => self.became_empty(region),
@@ -302,7 +302,7 @@ impl Machine {
         self.counters.changes(region).became_empty += 1;
         let history = self.history.entry(region).or_default();
         history.verified = false;
-        history.lost = false;
+        history.raced = false;
     }
 
     /// A page of the region has become assigned: no core may skip its checks any more.
@@ -312,12 +312,12 @@ impl Machine {
         if std::mem::take(&mut self.miss_next_clear) {
             return;
         }
-        let mut lost = false;
+        let mut displaced = false;
         for table in &mut self.tables {
-            lost |= table.set(region, false);
+            displaced |= table.set(region, false);
         }
-        if lost {
-            self.counters.changes(region).lost += 1;
+        if displaced {
+            self.counters.changes(region).displaced += 1;
         }
     }
 
@@ -341,21 +341,21 @@ impl Machine {
             (Some(entry), _) => entry,
             (None, SubPages::Zero) => Entry::default(),
             (None, SubPages::Copy) => {
-                let huge = self.rmp.authoritative(pa);
+                let block = self.rmp.authoritative(pa);
                 Entry {
-                    gpa: huge.gpa + pa % HUGE / PAGE * PAGE,
-                    ..huge
+                    gpa: block.gpa + pa % BLOCK / PAGE * PAGE,
+                    ..block
                 }
             }
         }
     }
 
-    /// Writes the entries of the 2 MiB page of `pa` to memory.
+    /// Writes the entries of the block of `pa` to memory.
     pub(super) fn mirror(&self, memory: &dyn Memory, pa: u64) -> Result<(), Fatal> {
-        let first = pa / HUGE * HUGE;
+        let first = pa / BLOCK * BLOCK;
         match self.layout.entry_address(first) {
             Some(address) if self.layout.in_ram => {
-                let pages = (first..first + HUGE).step_by(index(PAGE));
+                let pages = (first..first + BLOCK).step_by(index(PAGE));
                 let raw: Vec<u8> = pages
                     .flat_map(|page| self.own_entry(page).raw_bytes())
                     .collect();

@@ -2,7 +2,7 @@
 
 //! How far SNP is: SnpEn of each CPU, SNP_INIT, and what no core may do before SNP_INIT is over.
 
-use super::addr::{index, HUGE, REGION};
+use super::addr::{index, BLOCK, REGION};
 use super::entry::{Entry, Size};
 use super::msr::{SNP_EN, VMPL_EN};
 use super::switches::{DuringInit, ShutdownBase};
@@ -43,7 +43,7 @@ pub(super) enum Early {
     /// RMPOPT raises #UD, a write of RMPOPT_BASE #GP.
     Fault,
     /// It works; the end of SNP_INIT clears the table and RMPOPT_BASE.
-    Lost,
+    Cleared,
 }
 
 impl Machine {
@@ -91,7 +91,7 @@ impl Machine {
     fn firmware_ranges(&self) -> Vec<(u64, u64)> {
         let mut ranges = self.layout.own_ranges();
         let given = self.config.firmware.iter();
-        ranges.extend(given.map(|gib| (Region(*gib).start() + REGION / 2, HUGE)));
+        ranges.extend(given.map(|gib| (Region(*gib).start() + REGION / 2, BLOCK)));
         ranges
     }
 
@@ -136,10 +136,10 @@ impl Machine {
             self.mirror(memory, pa)?;
         }
         for (start, length) in self.firmware_ranges() {
-            let first = start / HUGE * HUGE;
-            for pa in (first..start + length).step_by(index(HUGE)) {
+            let first = start / BLOCK * BLOCK;
+            for pa in (first..start + length).step_by(index(BLOCK)) {
                 if self.layout.covers(Region::of(pa)) {
-                    self.rmp.set_huge(pa, Entry::firmware(Size::Huge));
+                    self.rmp.set_block(pa, Entry::firmware(Size::Block));
                     self.mirror(memory, pa)?;
                 }
             }
@@ -201,7 +201,7 @@ impl Machine {
                 self.phase
             ))),
             DuringInit::Fault => Ok(Early::Fault),
-            DuringInit::Lost => Ok(Early::Lost),
+            DuringInit::Cleared => Ok(Early::Cleared),
         }
     }
 

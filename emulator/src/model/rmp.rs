@@ -2,20 +2,20 @@
 
 //! The entries of the RMP, kept where there are any. Knows no rules and no memory.
 
-use super::addr::{huge_index, page_index, Region, HUGE, HUGE_PER_REGION, PAGE, PAGES_PER_HUGE};
+use super::addr::{block_index, page_index, Region, BLOCK, BLOCK_PAGES, PAGE, REGION_BLOCKS};
 use super::entry::{Entry, Owner, Size};
 use std::collections::BTreeMap;
 
-/// The entries of one 2 MiB page.
+/// The entries of one block.
 #[derive(Clone, Debug, Default)]
 enum Slot {
     /// All of the hypervisor's.
     #[default]
     Free,
     /// One entry for all.
-    Huge(Entry),
+    Block(Entry),
     /// One entry for each page.
-    Pages(Box<[Entry; PAGES_PER_HUGE]>),
+    Pages(Box<[Entry; BLOCK_PAGES]>),
 }
 
 /// Assigned 4 KiB pages, a 2 MiB entry counting 512.
@@ -59,7 +59,7 @@ struct Gib {
 impl Default for Gib {
     fn default() -> Self {
         Self {
-            slots: vec![Slot::Free; HUGE_PER_REGION],
+            slots: vec![Slot::Free; REGION_BLOCKS],
             assigned: Assigned::default(),
         }
     }
@@ -89,7 +89,7 @@ impl Rmp {
     pub fn stored(&self, pa: u64) -> Option<Entry> {
         match self.slot(pa) {
             Slot::Free => Some(Entry::default()),
-            Slot::Huge(entry) => (pa % HUGE < PAGE).then_some(*entry),
+            Slot::Block(entry) => (pa % BLOCK < PAGE).then_some(*entry),
             Slot::Pages(pages) => pages.get(page_index(pa)).copied(),
         }
     }
@@ -98,7 +98,7 @@ impl Rmp {
     pub fn authoritative(&self, pa: u64) -> Entry {
         match self.slot(pa) {
             Slot::Free => Entry::default(),
-            Slot::Huge(entry) => *entry,
+            Slot::Block(entry) => *entry,
             Slot::Pages(pages) => pages.get(page_index(pa)).copied().unwrap_or_default(),
         }
     }
@@ -106,7 +106,7 @@ impl Rmp {
     /// A page of the 2 MiB of `pa`, other than that at `pa`, has an assigned entry of its own.
     pub fn others_assigned(&self, pa: u64) -> bool {
         match self.slot(pa) {
-            Slot::Free | Slot::Huge(_) => false,
+            Slot::Free | Slot::Block(_) => false,
             Slot::Pages(pages) => pages
                 .iter()
                 .enumerate()
@@ -119,8 +119,8 @@ impl Rmp {
         self.change(pa, |slot| {
             let mut pages = match std::mem::take(slot) {
                 Slot::Pages(pages) => pages,
-                Slot::Free => Box::new([Entry::default(); PAGES_PER_HUGE]),
-                Slot::Huge(huge) => split(&huge),
+                Slot::Free => Box::new([Entry::default(); BLOCK_PAGES]),
+                Slot::Block(block) => split(&block),
             };
             if let Some(place) = pages.get_mut(page_index(pa)) {
                 *place = Entry {
@@ -137,11 +137,11 @@ impl Rmp {
     }
 
     /// Sets the 2 MiB entry at `pa`; what was there is gone.
-    pub fn set_huge(&mut self, pa: u64, entry: Entry) {
+    pub fn set_block(&mut self, pa: u64, entry: Entry) {
         self.change(pa, |slot| {
             *slot = if entry.assigned {
-                Slot::Huge(Entry {
-                    size: Size::Huge,
+                Slot::Block(Entry {
+                    size: Size::Block,
                     ..entry
                 })
             } else {
@@ -152,10 +152,10 @@ impl Rmp {
 
     /// Splits the 2 MiB entry at `pa` into 512. False if there is none.
     pub fn smash(&mut self, pa: u64) -> bool {
-        let Slot::Huge(huge) = self.slot(pa).clone() else {
+        let Slot::Block(block) = self.slot(pa).clone() else {
             return false;
         };
-        self.change(pa, |slot| *slot = Slot::Pages(split(&huge)));
+        self.change(pa, |slot| *slot = Slot::Pages(split(&block)));
         true
     }
 
@@ -176,14 +176,14 @@ impl Rmp {
         };
         let Some(gib) = self.gibs.get(&region) else {
             return Scan {
-                entries: super::addr::number(HUGE_PER_REGION),
+                entries: super::addr::number(REGION_BLOCKS),
                 ..scan
             };
         };
         for slot in &gib.slots {
             match slot {
                 Slot::Free => scan.entries += 1,
-                Slot::Huge(_) => {
+                Slot::Block(_) => {
                     scan.entries += 1;
                     scan.free = false;
                 }
@@ -212,11 +212,11 @@ impl Rmp {
     /// All assigned entries with their addresses, in order.
     pub fn entries(&self) -> impl Iterator<Item = (u64, Entry)> + '_ {
         self.gibs.iter().flat_map(|(region, gib)| {
-            let slots = (region.start()..).step_by(super::addr::index(HUGE));
+            let slots = (region.start()..).step_by(super::addr::index(BLOCK));
             slots.zip(&gib.slots).flat_map(|(start, slot)| {
                 let found: Vec<(u64, Entry)> = match slot {
                     Slot::Free => Vec::new(),
-                    Slot::Huge(entry) => vec![(start, *entry)],
+                    Slot::Block(entry) => vec![(start, *entry)],
                     Slot::Pages(pages) => (start..)
                         .step_by(super::addr::index(PAGE))
                         .zip(pages.iter().copied())
@@ -236,14 +236,14 @@ impl Rmp {
     fn slot(&self, pa: u64) -> &Slot {
         self.gibs
             .get(&Region::of(pa))
-            .and_then(|gib| gib.slots.get(huge_index(pa)))
+            .and_then(|gib| gib.slots.get(block_index(pa)))
             .unwrap_or(&Slot::Free)
     }
 
     fn change(&mut self, pa: u64, f: impl FnOnce(&mut Slot)) {
         let region = Region::of(pa);
         let gib = self.gibs.entry(region).or_default();
-        if let Some(slot) = gib.slots.get_mut(huge_index(pa)) {
+        if let Some(slot) = gib.slots.get_mut(block_index(pa)) {
             count(slot, |entry| gib.assigned.remove(entry));
             f(slot);
             count(slot, |entry| gib.assigned.add(entry));
@@ -262,9 +262,9 @@ fn normal(entry: Entry) -> Entry {
     }
 }
 
-fn split(huge: &Entry) -> Box<[Entry; PAGES_PER_HUGE]> {
-    let mut pages = Box::new([*huge; PAGES_PER_HUGE]);
-    let mut gpa = huge.gpa;
+fn split(block: &Entry) -> Box<[Entry; BLOCK_PAGES]> {
+    let mut pages = Box::new([*block; BLOCK_PAGES]);
+    let mut gpa = block.gpa;
     for page in pages.iter_mut() {
         page.size = Size::Page;
         page.gpa = gpa;
@@ -276,7 +276,7 @@ fn split(huge: &Entry) -> Box<[Entry; PAGES_PER_HUGE]> {
 fn count(slot: &Slot, mut f: impl FnMut(&Entry)) {
     match slot {
         Slot::Free => (),
-        Slot::Huge(entry) => f(entry),
+        Slot::Block(entry) => f(entry),
         Slot::Pages(pages) => pages.iter().for_each(f),
     }
 }
@@ -308,12 +308,12 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_entry_decides_for_its_pages() {
+    fn a_2_mib_entry_decides_for_its_block() {
         let mut rmp = Rmp::default();
-        rmp.set_huge(4 * HUGE, guest(5, 0));
-        assert_eq!(rmp.stored(4 * HUGE + PAGE), None);
-        assert!(rmp.stored(4 * HUGE).unwrap().assigned);
-        assert_eq!(rmp.authoritative(4 * HUGE + PAGE).size, Size::Huge);
+        rmp.set_block(4 * BLOCK, guest(5, 0));
+        assert_eq!(rmp.stored(4 * BLOCK + PAGE), None);
+        assert!(rmp.stored(4 * BLOCK).unwrap().assigned);
+        assert_eq!(rmp.authoritative(4 * BLOCK + PAGE).size, Size::Block);
         assert_eq!(rmp.assigned(Region(0)).guest, 512);
         assert_eq!(
             rmp.scan(Region(0)),
@@ -328,9 +328,9 @@ mod tests {
     fn smash_keeps_the_pages_and_continues_the_guest_addresses() {
         let mut rmp = Rmp::default();
         assert!(!rmp.smash(0));
-        rmp.set_huge(0, guest(5, HUGE));
+        rmp.set_block(0, guest(5, BLOCK));
         assert!(rmp.smash(0));
-        assert_eq!(rmp.stored(3 * PAGE), Some(guest(5, HUGE + 3 * PAGE)));
+        assert_eq!(rmp.stored(3 * PAGE), Some(guest(5, BLOCK + 3 * PAGE)));
         assert_eq!(rmp.assigned(Region(0)).guest, 512);
         assert!(rmp.others_assigned(0));
         for i in 0..512 {
@@ -343,7 +343,7 @@ mod tests {
     #[test]
     fn scan_stops_at_the_first_assigned_page() {
         let mut rmp = Rmp::default();
-        rmp.set_page(2 * HUGE + 10 * PAGE, guest(1, 0));
+        rmp.set_page(2 * BLOCK + 10 * PAGE, guest(1, 0));
         assert_eq!(
             rmp.scan(Region(0)),
             Scan {
@@ -351,19 +351,19 @@ mod tests {
                 entries: 2 + 11
             }
         );
-        assert!(!rmp.others_assigned(2 * HUGE + 10 * PAGE));
-        assert!(rmp.others_assigned(2 * HUGE));
+        assert!(!rmp.others_assigned(2 * BLOCK + 10 * PAGE));
+        assert!(rmp.others_assigned(2 * BLOCK));
         assert_eq!(
             rmp.entries().collect::<Vec<_>>(),
-            [(2 * HUGE + 10 * PAGE, guest(1, 0))]
+            [(2 * BLOCK + 10 * PAGE, guest(1, 0))]
         );
     }
 
     #[test]
     fn firmware_is_counted_apart() {
         let mut rmp = Rmp::default();
-        rmp.set_huge(0, Entry::firmware(Size::Huge));
-        rmp.set_page(HUGE, guest(1, 0));
+        rmp.set_block(0, Entry::firmware(Size::Block));
+        rmp.set_page(BLOCK, guest(1, 0));
         assert_eq!(
             rmp.assigned(Region(0)),
             Assigned {

@@ -218,12 +218,12 @@ impl Machine {
 
     fn count_scan(&mut self, core: u64, region: Region, entries: u64, success: bool) {
         let history = self.history.entry(region).or_default();
-        let race = !success && history.lost && history.failed.insert(core);
+        let race = !success && history.raced && history.failed.insert(core);
         let counters = self.counters();
         let by_region = counters.region(region);
         by_region.scans += 1;
         by_region.scanned_by.insert(core);
-        counters.races_lost += u64::from(race);
+        counters.raced_scans += u64::from(race);
         let counts = &mut counters.rmpopt;
         counts.scans += 1;
         counts.failed_scans += u64::from(!success);

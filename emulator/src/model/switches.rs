@@ -172,8 +172,8 @@ choice! {
         Fatal = "fatal",
         /// RMPOPT raises #UD, the write #GP.
         Fault = "ud",
-        /// They work, and the end of SNP_INIT takes all of it back.
-        Lost = "lost",
+        /// They work; the end of SNP_INIT clears the table and RMPOPT_BASE.
+        Cleared = "cleared",
     }
 }
 

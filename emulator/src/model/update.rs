@@ -2,7 +2,7 @@
 
 //! RMPUPDATE, RMPREAD and PSMASH.
 
-use super::addr::{Region, HUGE, PAGE};
+use super::addr::{Region, BLOCK, PAGE};
 use super::entry::{Entry, Size, GPA_LIMIT, MAX_ASID};
 use super::switches::Rules;
 use super::{Fatal, Machine, Memory, Outcome};
@@ -99,8 +99,8 @@ impl Machine {
             return Ok(PERMISSION);
         }
         let overlap = match new.size {
-            Size::Page => old.size == Size::Huge,
-            Size::Huge => self.rmp.others_assigned(pa),
+            Size::Page => old.size == Size::Block,
+            Size::Block => self.rmp.others_assigned(pa),
         };
         if overlap {
             return Ok(OVERLAP);
@@ -112,8 +112,8 @@ impl Machine {
                 self.rmp.set_page(pa, new);
                 self.mirror_page(memory, pa)?;
             }
-            Size::Huge => {
-                self.rmp.set_huge(pa, new);
+            Size::Block => {
+                self.rmp.set_block(pa, new);
                 self.mirror(memory, pa)?;
             }
         }
@@ -147,7 +147,7 @@ impl Machine {
         if pa % PAGE != 0 || !self.layout.covers(Region::of(pa)) {
             return (Outcome::Code(INPUT), None);
         }
-        let others = pa % HUGE == 0 && self.rmp.others_assigned(pa);
+        let others = pa % BLOCK == 0 && self.rmp.others_assigned(pa);
         let operand = self.own_entry(pa).to_operand(others);
         (Outcome::Code(OK), Some(operand))
     }
@@ -172,11 +172,11 @@ impl Machine {
 
     fn try_smash(&mut self, memory: &dyn Memory, pa: u64) -> Result<u32, Fatal> {
         let region = Region::of(pa);
-        if pa % HUGE != 0 || !self.layout.covers(region) {
+        if pa % BLOCK != 0 || !self.layout.covers(region) {
             return Ok(INPUT);
         }
         let entry = self.rmp.authoritative(pa);
-        if !entry.assigned || entry.size != Size::Huge {
+        if !entry.assigned || entry.size != Size::Block {
             return Ok(INPUT);
         }
         if entry.immutable {

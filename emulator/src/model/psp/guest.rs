@@ -104,14 +104,14 @@ impl Machine {
     pub(super) fn launch_update(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let (pa, what, page) = (buffer.page(0)?, buffer.u32(8)?, buffer.page(16)?);
-        let (huge, kind) = (what & 1 != 0, (what >> 1) & 7);
+        let (block, kind) = (what & 1 != 0, (what >> 1) & 7);
         if (what >> 4) & 1 != 0 {
             return Err(Fatal("pages of a migration image are not modelled".into()).into());
         }
         if !PAGE_TYPES.contains(&kind) {
             return Err(Status::INVALID_PARAM.into());
         }
-        let size = if huge { Size::Huge } else { Size::Page };
+        let size = if block { Size::Block } else { Size::Page };
         let entry = self.entry(page);
         let state = self.state_of(page);
         let context = self.context(pa)?;

@@ -89,8 +89,8 @@ impl Machine {
     pub(super) fn page_reclaim(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let operand = buffer.address(0)?;
-        let (pa, huge) = (operand & !1, operand & 1 != 0);
-        let size = if huge { Size::Huge } else { Size::Page };
+        let (pa, block) = (operand & !1, operand & 1 != 0);
+        let size = if block { Size::Block } else { Size::Page };
         if pa % size.bytes() != 0 || !self.layout().covers(Region::of(pa)) {
             return Err(Status::INVALID_ADDRESS.into());
         }

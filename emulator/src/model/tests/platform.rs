@@ -3,7 +3,7 @@
 //! SnpEn, SNP_INIT and the shutdowns, and the assertion that no core is early.
 
 use super::*;
-use crate::model::addr::{Region, HUGE};
+use crate::model::addr::{Region, BLOCK};
 use crate::model::entry::Owner;
 use crate::model::Phase;
 
@@ -102,7 +102,7 @@ fn snp_init_writes_the_rmp_anew() {
     let mut m = machine(Kind::Zen6, &ram);
     let entries = |m: &Machine| m.entries().collect::<Vec<_>>();
     let new = entries(&m);
-    assert_eq!(update(&mut m, &ram, FREE, guest(1, Size::Huge, HUGE)), 0);
+    assert_eq!(update(&mut m, &ram, FREE, guest(1, Size::Block, BLOCK)), 0);
     m.snp_off_legacy();
     m.snp_init_begin().unwrap();
     assert_ne!(entries(&m), new);
@@ -118,7 +118,7 @@ fn what_is_early_may_fault_or_be_lost() {
     let mut m = ready(&ram);
     for (value, write, bit, optimised) in [
         ("ud", MsrAccess::Fault, None, None),
-        ("lost", MsrAccess::Done(0), Some(true), Some(true)),
+        ("cleared", MsrAccess::Done(0), Some(true), Some(true)),
     ] {
         m.switches().set("during_init", value).unwrap().unwrap();
         m.snp_off_legacy();
@@ -153,7 +153,7 @@ fn the_rmp_is_clear_from_snpen_to_snp_init() {
     for by_msr in [false, true] {
         m.snp_on(&ram).unwrap();
         assert_eq!(m.entry(own).owner(), Owner::Firmware);
-        assert_eq!(update(&mut m, &ram, FREE, guest(1, Size::Huge, HUGE)), 0);
+        assert_eq!(update(&mut m, &ram, FREE, guest(1, Size::Block, BLOCK)), 0);
         m.snp_off();
         assert!(m.held().count() >= 2);
         m.counters().regions.became_empty = 0;

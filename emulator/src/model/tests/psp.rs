@@ -344,7 +344,7 @@ fn the_ranges_of_the_hypervisor_stay_its_own() {
         update(&mut host.m, &host.ram, 6 * REGION + PAGE, operand),
         0
     );
-    let operand = guest(1, Size::Huge, 0);
+    let operand = guest(1, Size::Block, 0);
     host.give(6 * REGION + PAGE, Entry::default());
     assert_eq!(update(&mut host.m, &host.ram, 6 * REGION, operand), 2);
 }

@@ -3,14 +3,14 @@
 //! Random sequences of instructions, against a model that keeps one entry for each page and scans them all.
 
 use super::*;
-use crate::model::addr::{index, Region, HUGE, PAGE};
+use crate::model::addr::{index, Region, BLOCK, PAGE};
 use crate::model::Work;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
 /// Few pages of few regions, so that they meet.
 const REGIONS: [u64; 2] = [4, 5];
-const HUGES: u64 = 3;
+const BLOCKS: u64 = 3;
 const PAGES: u64 = 512;
 
 /// Memory that keeps nothing: the sequences are about the model.
@@ -30,13 +30,13 @@ impl Memory for Sink {
 enum Step {
     Update {
         pa: u64,
-        huge: bool,
+        block: bool,
         asid: u32,
     },
     Smash {
         pa: u64,
     },
-    /// One page after the other of a 2 MiB page.
+    /// One page after the other of a block.
     Release {
         pa: u64,
     },
@@ -61,17 +61,17 @@ enum Step {
 }
 
 fn page() -> impl Strategy<Value = u64> {
-    let huge = (prop::sample::select(&REGIONS[..]), 0..HUGES)
-        .prop_map(|(region, huge)| region * REGION + huge * HUGE);
-    (huge, prop_oneof![Just(0), Just(1), 0..PAGES]).prop_map(|(huge, page)| huge + page * PAGE)
+    let block = (prop::sample::select(&REGIONS[..]), 0..BLOCKS)
+        .prop_map(|(region, block)| region * REGION + block * BLOCK);
+    (block, prop_oneof![Just(0), Just(1), 0..PAGES]).prop_map(|(block, page)| block + page * PAGE)
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let region = || prop::sample::select(&REGIONS[..]);
     prop_oneof![
-        6 => (page(), any::<bool>(), 0..3_u32).prop_map(|(pa, huge, asid)| Step::Update { pa, huge, asid }),
-        2 => page().prop_map(|pa| Step::Smash { pa: pa / HUGE * HUGE }),
-        1 => page().prop_map(|pa| Step::Release { pa: pa / HUGE * HUGE }),
+        6 => (page(), any::<bool>(), 0..3_u32).prop_map(|(pa, block, asid)| Step::Update { pa, block, asid }),
+        2 => page().prop_map(|pa| Step::Smash { pa: pa / BLOCK * BLOCK }),
+        1 => page().prop_map(|pa| Step::Release { pa: pa / BLOCK * BLOCK }),
         8 => (0..4_u64, region(), any::<bool>())
             .prop_map(|(vcpu, region, verify)| Step::Opt { vcpu, region, verify }),
         3 => (0..4_u64, region(), page(), 0..2_u32)
@@ -96,25 +96,25 @@ impl Naive {
         all.count()
     }
 
-    fn update(&mut self, pa: u64, huge: bool, asid: u32) -> u32 {
-        if huge && pa % HUGE != 0 {
+    fn update(&mut self, pa: u64, block: bool, asid: u32) -> u32 {
+        if block && pa % BLOCK != 0 {
             return 1;
         }
-        let first = pa / HUGE * HUGE;
-        let mut held = self.pages.range(first..first + HUGE);
-        let overlap = if huge {
-            held.any(|(at, (_, huge))| !huge && *at != pa)
+        let first = pa / BLOCK * BLOCK;
+        let mut held = self.pages.range(first..first + BLOCK);
+        let overlap = if block {
+            held.any(|(at, (_, block))| !block && *at != pa)
         } else {
-            held.any(|(_, (_, huge))| *huge)
+            held.any(|(_, (_, block))| *block)
         };
         if overlap {
             return 4;
         }
-        let count = if huge { PAGES } else { 1 };
+        let count = if block { PAGES } else { 1 };
         for at in (pa..).step_by(index(PAGE)).take(index(count)) {
             self.pages.remove(&at);
             if asid != 0 {
-                self.pages.insert(at, (asid, huge));
+                self.pages.insert(at, (asid, block));
             }
         }
         if asid != 0 {
@@ -132,8 +132,8 @@ impl Naive {
     fn smash(&mut self, pa: u64) -> u32 {
         match self.pages.get(&pa) {
             Some((_, true)) => {
-                for (_, (_, huge)) in self.pages.range_mut(pa..pa + HUGE) {
-                    *huge = false;
+                for (_, (_, block)) in self.pages.range_mut(pa..pa + BLOCK) {
+                    *block = false;
                 }
                 self.clear(pa / REGION);
                 0
@@ -154,8 +154,8 @@ impl Naive {
     }
 }
 
-fn operand(pa: u64, huge: bool, asid: u32) -> [u8; 16] {
-    let size = if huge { Size::Huge } else { Size::Page };
+fn operand(pa: u64, block: bool, asid: u32) -> [u8; 16] {
+    let size = if block { Size::Block } else { Size::Page };
     match asid {
         0 => shared(size),
         _ => guest(asid, size, pa / size.bytes() * size.bytes()),
@@ -168,16 +168,16 @@ fn apply(m: &mut Machine, naive: &mut Naive, step: &Step) {
         Outcome::Undefined => panic!("#UD"),
     };
     match *step {
-        Step::Update { pa, huge, asid } => {
-            let got = m.rmpupdate(&Sink, pa, &operand(pa, huge, asid)).unwrap();
-            assert_eq!(code(got), naive.update(pa, huge, asid));
+        Step::Update { pa, block, asid } => {
+            let got = m.rmpupdate(&Sink, pa, &operand(pa, block, asid)).unwrap();
+            assert_eq!(code(got), naive.update(pa, block, asid));
         }
         Step::Smash { pa } => {
             let got = m.psmash(&Sink, pa).unwrap();
             assert_eq!(code(got), naive.smash(pa));
         }
         Step::Release { pa } => {
-            for page in (pa..pa + HUGE).step_by(index(PAGE)) {
+            for page in (pa..pa + BLOCK).step_by(index(PAGE)) {
                 let got = m.rmpupdate(&Sink, page, &operand(page, false, 0)).unwrap();
                 assert_eq!(code(got), naive.update(page, false, 0));
             }
@@ -251,9 +251,9 @@ proptest! {
                 prop_assert_eq!(m.optimised(Region(region)), cores);
             }
         }
-        for (pa, (asid, huge)) in &naive.pages {
+        for (pa, (asid, block)) in &naive.pages {
             let entry = m.entry(*pa);
-            prop_assert_eq!((entry.asid, entry.size == Size::Huge), (*asid, *huge));
+            prop_assert_eq!((entry.asid, entry.size == Size::Block), (*asid, *block));
         }
         let counts = &m.counters().regions;
         let by_region: u64 = counts.by_region.values().map(|r| r.became_empty).sum();

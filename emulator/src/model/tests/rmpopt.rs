@@ -114,7 +114,7 @@ fn an_assignment_clears_all_tables_and_giving_back_sets_none() {
     assert_eq!(rmpopt(&mut m, 0, FREE, 0), Some(true));
     let regions = &m.counters().regions;
     assert_eq!((regions.became_assigned, regions.became_empty), (1, 1));
-    assert_eq!(regions.by_region[&4].lost, 1);
+    assert_eq!(regions.by_region[&4].displaced, 1);
     assert_eq!(m.counters().rmpopt.scans, 4);
 }
 
@@ -218,7 +218,7 @@ fn a_broken_core() {
 }
 
 #[test]
-fn races_lost_excuse_one_scan_for_each_core_and_loss() {
+fn raced_scans_are_one_for_each_core_and_race() {
     let ram = Ram::default();
     let mut m = ready(&ram);
     rmpopt(&mut m, 0, FREE, 0);
@@ -228,11 +228,11 @@ fn races_lost_excuse_one_scan_for_each_core_and_loss() {
         rmpopt(&mut m, 0, FREE, 0);
         rmpopt(&mut m, 2, FREE, 0);
     }
-    assert_eq!(m.counters().races_lost, 2);
+    assert_eq!(m.counters().raced_scans, 2);
     assert_eq!(m.counters().rmpopt.failed_scans, 6);
-    // Lost without having been found free: no excuse.
+    // Assigned without having been found free: no excuse.
     update(&mut m, &ram, FREE, shared(Size::Page));
     update(&mut m, &ram, FREE, guest(1, Size::Page, 0));
     rmpopt(&mut m, 0, FREE, 0);
-    assert_eq!(m.counters().races_lost, 2);
+    assert_eq!(m.counters().raced_scans, 2);
 }

@@ -3,7 +3,7 @@
 //! RMPUPDATE, RMPREAD, PSMASH and the table in memory.
 
 use super::*;
-use crate::model::addr::{number, Region, HUGE, PAGE};
+use crate::model::addr::{number, Region, BLOCK, PAGE};
 use crate::model::{Fatal, Injected};
 
 #[test]
@@ -15,8 +15,8 @@ fn rmpupdate_codes() {
     };
     // Bad input.
     check(FREE + 1, guest(1, Size::Page, 0), 1);
-    check(FREE + PAGE, guest(1, Size::Huge, 0), 1);
-    check(FREE, guest(1, Size::Huge, PAGE), 1);
+    check(FREE + PAGE, guest(1, Size::Block, 0), 1);
+    check(FREE, guest(1, Size::Block, PAGE), 1);
     check(FREE, guest(1, Size::Page, 1), 1);
     check(FREE, guest(1024, Size::Page, 0), 1);
     check(FREE, guest(0, Size::Page, 0), 1);
@@ -29,18 +29,18 @@ fn rmpupdate_codes() {
     check(FREE, immutable, 1);
     // No permission: the RMP's own pages.
     check(0x7000_0000, guest(1, Size::Page, 0), 2);
-    check(0x7000_0000, shared(Size::Huge), 2);
+    check(0x7000_0000, shared(Size::Block), 2);
     // Overlap.
-    check(FREE, guest(1, Size::Huge, 0), 0);
+    check(FREE, guest(1, Size::Block, 0), 0);
     check(FREE + 5 * PAGE, guest(1, Size::Page, 0), 4);
     check(FREE, shared(Size::Page), 4);
-    check(FREE, shared(Size::Huge), 0);
+    check(FREE, shared(Size::Block), 0);
     check(FREE + 5 * PAGE, guest(1, Size::Page, 0), 0);
-    check(FREE, guest(1, Size::Huge, 0), 4);
-    check(FREE, shared(Size::Huge), 4);
-    check(FREE + 5 * PAGE, guest(2, Size::Page, HUGE), 0);
+    check(FREE, guest(1, Size::Block, 0), 4);
+    check(FREE, shared(Size::Block), 4);
+    check(FREE + 5 * PAGE, guest(2, Size::Page, BLOCK), 0);
     check(FREE + 5 * PAGE, shared(Size::Page), 0);
-    check(FREE, shared(Size::Huge), 0);
+    check(FREE, shared(Size::Block), 0);
     // A firmware page, once made, stays.
     check(FREE, Entry::firmware(Size::Page).to_operand(false), 0);
     check(FREE, shared(Size::Page), 2);
@@ -70,7 +70,7 @@ fn injected_failures_do_nothing() {
     m.inject(Injected::Update, 3, 2);
     for expected in [3, 3, 0] {
         assert_eq!(
-            update(&mut m, &ram, FREE, guest(1, Size::Huge, 0)),
+            update(&mut m, &ram, FREE, guest(1, Size::Block, 0)),
             expected
         );
     }
@@ -95,11 +95,11 @@ fn psmash_codes() {
     assert_eq!(smash(&mut m, FREE + PAGE), 1);
     assert_eq!(smash(&mut m, 8 * REGION), 1);
     assert_eq!(smash(&mut m, 0x7000_0000), 2);
-    assert_eq!(update(&mut m, &ram, FREE, guest(9, Size::Huge, HUGE)), 0);
+    assert_eq!(update(&mut m, &ram, FREE, guest(9, Size::Block, BLOCK)), 0);
     assert_eq!(smash(&mut m, FREE), 0);
     assert_eq!(
         read(&mut m, FREE + 7 * PAGE),
-        guest(9, Size::Page, HUGE + 7 * PAGE)
+        guest(9, Size::Page, BLOCK + 7 * PAGE)
     );
     assert_eq!(smash(&mut m, FREE), 1);
 }
@@ -114,13 +114,13 @@ fn rmpread_shows_the_pages_own_entry() {
     assert_eq!(read(&mut m, FREE)[9], 2);
     assert_eq!(read(&mut m, FREE + 3 * PAGE), guest(5, Size::Page, PAGE));
     assert_eq!(read(&mut m, FREE + PAGE), [0; 16]);
-    update(&mut m, &ram, FREE + HUGE, guest(5, Size::Huge, HUGE));
-    assert_eq!(read(&mut m, FREE + HUGE), guest(5, Size::Huge, HUGE));
-    assert_eq!(read(&mut m, FREE + HUGE + PAGE), [0; 16]);
+    update(&mut m, &ram, FREE + BLOCK, guest(5, Size::Block, BLOCK));
+    assert_eq!(read(&mut m, FREE + BLOCK), guest(5, Size::Block, BLOCK));
+    assert_eq!(read(&mut m, FREE + BLOCK + PAGE), [0; 16]);
     m.switches().set("sub_pages", "copy").unwrap().unwrap();
     assert_eq!(
-        read(&mut m, FREE + HUGE + PAGE),
-        guest(5, Size::Huge, HUGE + PAGE)
+        read(&mut m, FREE + BLOCK + PAGE),
+        guest(5, Size::Block, BLOCK + PAGE)
     );
 }
 
@@ -138,19 +138,19 @@ fn the_rmp_in_memory_follows() {
             ram.word(first + pa / PAGE * 16)
         };
         assert_eq!(entry(0x7000_0000), 0b111);
-        update(&mut m, &ram, FREE, guest(5, Size::Huge, HUGE));
-        assert_eq!(entry(FREE), 0b11 | HUGE | (5 << 51));
+        update(&mut m, &ram, FREE, guest(5, Size::Block, BLOCK));
+        assert_eq!(entry(FREE), 0b11 | BLOCK | (5 << 51));
         assert_eq!(entry(FREE + PAGE), 0);
         m.psmash(&ram, FREE).unwrap();
-        assert_eq!(entry(FREE), 0b01 | HUGE | (5 << 51));
-        assert_eq!(entry(FREE + PAGE), 0b01 | (HUGE + PAGE) | (5 << 51));
+        assert_eq!(entry(FREE), 0b01 | BLOCK | (5 << 51));
+        assert_eq!(entry(FREE + PAGE), 0b01 | (BLOCK + PAGE) | (5 << 51));
         for page in 0..512 {
             update(&mut m, &ram, FREE + page * PAGE, shared(Size::Page));
         }
         assert_eq!(entry(FREE + PAGE), 0);
         m.switches().set("sub_pages", "copy").unwrap().unwrap();
-        update(&mut m, &ram, FREE, guest(5, Size::Huge, HUGE));
-        assert_eq!(entry(FREE + PAGE), 0b11 | (HUGE + PAGE) | (5 << 51));
+        update(&mut m, &ram, FREE, guest(5, Size::Block, BLOCK));
+        assert_eq!(entry(FREE + PAGE), 0b11 | (BLOCK + PAGE) | (5 << 51));
         m.snp_on(&ram).unwrap();
         assert_eq!(entry(FREE), 0);
         assert_eq!(entry(0x7000_0000), 0b111);
@@ -170,8 +170,8 @@ fn a_part_of_the_rmp_that_cannot_be_written_ends_the_run() {
         let ram = Ram::default();
         let mut m = machine(kind, &ram);
         fatal(m.rmpupdate(&NoRam, FREE, &guest(1, Size::Page, 0)));
-        fatal(m.rmpupdate(&NoRam, FREE + HUGE, &guest(1, Size::Huge, 0)));
-        fatal(m.psmash(&NoRam, FREE + HUGE));
+        fatal(m.rmpupdate(&NoRam, FREE + BLOCK, &guest(1, Size::Block, 0)));
+        fatal(m.psmash(&NoRam, FREE + BLOCK));
         fatal(m.set_entry(&NoRam, FREE, Entry::default()));
         fatal(m.snp_on(&NoRam));
         m.snp_off();
@@ -204,7 +204,7 @@ fn initialising_again_clears() {
     let ram = Ram::default();
     let mut m = ready(&ram);
     rmpopt(&mut m, 0, FREE, 0);
-    update(&mut m, &ram, 5 * REGION, guest(1, Size::Huge, 0));
+    update(&mut m, &ram, 5 * REGION, guest(1, Size::Block, 0));
     m.snp_on(&ram).unwrap();
     assert_eq!(m.table(0), Some((0, vec![])));
     assert_eq!(m.assigned(Region(5)).total(), 0);
@@ -231,7 +231,7 @@ fn set_entry_clears_too() {
     let ram = Ram::default();
     let mut m = ready(&ram);
     rmpopt(&mut m, 0, FREE, 0);
-    m.set_entry(&ram, FREE, Entry::firmware(Size::Huge))
+    m.set_entry(&ram, FREE, Entry::firmware(Size::Block))
         .unwrap();
     assert!(m.optimised(Region(4)).is_empty());
     assert!(m.entry(FREE + PAGE).immutable);
