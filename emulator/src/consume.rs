@@ -3,9 +3,8 @@
 //! The instruction behind RMPOPT, which the plugin carries out together with it.
 
 use crate::decode::{uses_carry, Consumer, CARRY_LENGTH};
-use crate::guest::Cpu;
+use crate::guest::{Cpu, Next};
 use crate::model::Fatal;
-use crate::plugin::Next;
 
 /// Up to `most` bytes of code: fewer where the page behind is not mapped.
 fn code(pc: u64, most: usize, cpu: &dyn Cpu) -> Vec<u8> {

@@ -44,3 +44,12 @@ pub trait Cpu: Guest {
     /// Counts an instruction that QEMU does not see because it was done together with another.
     fn count_instruction(&self);
 }
+
+/// How the guest goes on behind an instruction that the plugin has looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// QEMU carries the instruction out. For those that it does not know that is #UD.
+    Qemu,
+    /// The instruction is done; the guest goes on at this address.
+    At(u64),
+}

@@ -6,7 +6,7 @@ use crate::boot;
 use crate::consume::consume;
 use crate::decode::Instruction;
 use crate::device::{Device, Lines};
-use crate::guest::{Cpu, Guest, RAX, RBX, RCX, RDX};
+use crate::guest::{Cpu, Guest, Next, RAX, RBX, RCX, RDX};
 use crate::model::addr::{number, REGION_BLOCKS};
 use crate::model::{is_ours, Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
 use crate::options::{Durations, Options};
@@ -20,15 +20,6 @@ const REFUSED_MSR: u64 = 0x80e;
 /// CPUID with these is a request to the test port.
 const PORT_EAX: u32 = 0x5250_4f50;
 const PORT_ECX: u32 = 0x5453_4554;
-
-/// How the guest goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// QEMU does the instruction. For those that it does not know that is #UD.
-    Qemu,
-    /// The instruction is done; go on there.
-    At(u64),
-}
 
 /// The plugin: what it was told, and the run once the guest's kernel has started.
 pub struct Plugin {

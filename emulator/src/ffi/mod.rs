@@ -6,11 +6,11 @@ mod qemu;
 
 use crate::decode::{is_register_store, Instruction};
 use crate::device::Lines;
-use crate::guest::{Cpu, Guest, RCX};
+use crate::guest::{Cpu, Guest, Next, RCX};
 use crate::model::addr::{index, number};
 use crate::model::{Fatal, Memory};
 use crate::options::Options;
-use crate::plugin::{is_kernel, Next, Plugin};
+use crate::plugin::{is_kernel, Plugin};
 use qemu::*;
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
 use std::fs::File;
