@@ -12,7 +12,7 @@ static char reply[1 << 20];
 
 int main(int argc, char **argv)
 {
-	char request[4096] = "";
+	char request[EMU_MAX_REQUEST] = "";
 	unsigned long length = 0;
 	int i, result;
 

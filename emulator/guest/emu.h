@@ -6,16 +6,18 @@
 #ifndef RMPOPT_EMU_H
 #define RMPOPT_EMU_H
 
+/* The emulator takes these numbers from here: see ../src/header.rs. */
 #define EMU_EAX		0x52504f50u
 #define EMU_ECX		0x54534554u
 #define EMU_THERE	0x21454d55u
+#define EMU_MAX_REQUEST	4096
 
 #define EMU_NO_PORT	(-1)
 
 /*
- * Sends @request, a string of less than 4096 bytes, and fills @reply, which is
- * not terminated. Both have to be mapped, and @reply written to once before,
- * because the port does not fault pages in.
+ * Sends @request, a string of less than EMU_MAX_REQUEST bytes, and fills @reply,
+ * which is not terminated. Both have to be mapped, and @reply written to once
+ * before, because the port does not fault pages in.
  *
  * Returns 0 for done, 1 for refused (the reply says why), EMU_NO_PORT where
  * there is no such host. @length is set unless there is no port.

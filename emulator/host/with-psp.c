@@ -20,17 +20,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The numbers of the descriptors in QEMU: see scripts/inside/boot. */
+/* The numbers of the descriptors in QEMU: scripts/host names them in its options. */
 #define SOCKET	20
 #define SERVER	21
 #define MEMORY	22
-#define BELL	23
+#define EVENT	23
 
-/* What src/device.rs knows: the size of BAR 2, and what lies in it at first. */
-#define BAR_BYTES	(1 << 20)
+/*
+ * The size of BAR 2, and what lies in it at first. The plugin takes the size and
+ * the mark from here: see src/header.rs.
+ */
+#define BAR_BYTES	0x100000
+#define MARK		"rmpopt-psp-bar2"
 #define FEATURES	0x109fc
 #define FEATURE_SEV	1
-static const char mark[16] = "rmpopt-psp-bar2";
 
 static void die(const char *what)
 {
@@ -82,20 +85,20 @@ int main(int argc, char **argv)
 	put_at(pair[1], SERVER);
 	fd = memfd_create("psp", 0);
 	if (fd < 0 || ftruncate(fd, BAR_BYTES) ||
-	    pwrite(fd, mark, sizeof(mark), 0) != sizeof(mark) ||
+	    pwrite(fd, MARK, sizeof(MARK), 0) != sizeof(MARK) ||
 	    pwrite(fd, &features, sizeof(features), FEATURES) != sizeof(features))
 		die("the memory of BAR 2");
 	put_at(fd, MEMORY);
 	fd = eventfd(0, EFD_NONBLOCK);
 	if (fd < 0)
 		die("eventfd");
-	put_at(fd, BELL);
+	put_at(fd, EVENT);
 
 	/* Version, the client's number, the memory, the client's one vector. */
 	say(0, -1);
 	say(0, -1);
 	say(-1, MEMORY);
-	say(0, BELL);
+	say(0, EVENT);
 
 	execvp(argv[1], argv + 1);
 	die(argv[1]);

@@ -7,6 +7,7 @@
 //! tells this file of them. A command that takes time is finished in the driver's interrupt handler, when it writes the
 //! interrupt status: there is a vCPU then, without which guest memory cannot be reached.
 
+use crate::header::{self, WITH_PSP};
 use crate::model::psp::{Answer, Status};
 use crate::model::{Fatal, Machine, Memory};
 use std::fs::File;
@@ -24,9 +25,10 @@ const OUR_ADDRESS: u32 = 0x8000_2000;
 /// AMD's firmware processor, where ivshmem has its own.
 const IDENTITY: u32 = 0x14ca_1022;
 
-/// The size of BAR 2, to which it is aligned, and the mark at its start that host/with-psp.c makes.
-const BAR_BYTES: u64 = 1 << 20;
-pub const MARK: &[u8; 16] = b"rmpopt-psp-bar2\0";
+/// The size of BAR 2, to which it is aligned.
+const BAR_BYTES: u64 = header::number(WITH_PSP, "BAR_BYTES");
+/// What lies at its start.
+pub const MARK: &[u8; 16] = &header::bytes(WITH_PSP, "MARK");
 
 /// Registers.
 const COMMAND: u64 = 0x1_0980;
@@ -45,7 +47,7 @@ const COMMAND_DONE: u32 = 1 << 1;
 #[derive(Debug)]
 pub struct Lines {
     pub registers: File,
-    pub bell: File,
+    pub event: File,
 }
 
 impl Lines {
@@ -54,7 +56,7 @@ impl Lines {
         let written = self
             .registers
             .write_all_at(&COMMAND_DONE.to_le_bytes(), INTERRUPT_STATUS)
-            .and_then(|()| (&self.bell).write_all(&1_u64.to_ne_bytes()));
+            .and_then(|()| (&self.event).write_all(&1_u64.to_ne_bytes()));
         written.map_err(|e| format!("the firmware processor's interrupt: {e}"))
     }
 }
@@ -246,7 +248,7 @@ mod tests {
         machine.snp_prepare();
         let lines = Lines {
             registers: file("registers"),
-            bell: file("bell"),
+            event: file("event"),
         };
         (Device::new(lines), machine, ram)
     }

@@ -23,6 +23,7 @@ mod device;
 #[expect(unsafe_code, reason = "QEMU's plugin interface is C")]
 mod ffi;
 mod guest;
+mod header;
 mod model;
 mod options;
 mod plugin;

@@ -167,11 +167,11 @@ fn address(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("{text:?} is too large"))
 }
 
-/// Two descriptors, `MEMORY+BELL`.
+/// Two descriptors, `MEMORY+EVENT`.
 fn descriptors(text: &str) -> Result<(i32, i32), String> {
-    let (memory, bell) = text.split_once('+').ok_or("MEMORY+BELL")?;
-    match (memory.parse(), bell.parse()) {
-        (Ok(memory), Ok(bell)) if memory > 2 && bell > 2 => Ok((memory, bell)),
+    let (memory, event) = text.split_once('+').ok_or("MEMORY+EVENT")?;
+    match (memory.parse(), event.parse()) {
+        (Ok(memory), Ok(event)) if memory > 2 && event > 2 => Ok((memory, event)),
         _ => Err(format!("{text:?} is not two descriptors above 2")),
     }
 }

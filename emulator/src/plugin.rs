@@ -7,6 +7,7 @@ use crate::consume::consume;
 use crate::decode::Instruction;
 use crate::device::{Device, Lines};
 use crate::guest::{Cpu, Guest, Next, RAX, RBX, RCX, RDX};
+use crate::header::{self, EMU_H};
 use crate::model::addr::{number, REGION_BLOCKS};
 use crate::model::{is_ours, Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
 use crate::options::{Durations, Options};
@@ -18,8 +19,8 @@ use std::time::Duration;
 /// An MSR that QEMU answers with #GP, read or written: the x2APIC has none of that number.
 const REFUSED_MSR: u64 = 0x80e;
 /// CPUID with these is a request to the test port.
-const PORT_EAX: u32 = 0x5250_4f50;
-const PORT_ECX: u32 = 0x5453_4554;
+const PORT_EAX: u64 = header::number(EMU_H, "EMU_EAX");
+const PORT_ECX: u64 = header::number(EMU_H, "EMU_ECX");
 
 /// The plugin: what it was told, and the run once the guest's kernel has started.
 pub struct Plugin {
@@ -189,7 +190,8 @@ impl Plugin {
     /// CPUID. True if it is done.
     fn cpuid(&self, kernel: bool, cpu: &dyn Cpu) -> Result<bool, Fatal> {
         let eax = low(cpu.register(RAX));
-        if eax == PORT_EAX && low(cpu.register(RCX)) == PORT_ECX {
+        let ecx = low(cpu.register(RCX));
+        if (u64::from(eax), u64::from(ecx)) == (PORT_EAX, PORT_ECX) {
             let session = self.session(cpu)?;
             port::serve(&mut lock(session), cpu)?;
             return Ok(true);

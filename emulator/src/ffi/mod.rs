@@ -451,11 +451,11 @@ unsafe extern "C" fn qemu_plugin_install(
         Ok(options) => options,
         Err(e) => die(&e, USAGE),
     };
-    let lines = options.psp.map(|(registers, bell)| Lines {
+    let lines = options.psp.map(|(registers, event)| Lines {
         // SAFETY: the program that started QEMU opened these two for this plugin alone.
         registers: unsafe { File::from_raw_fd(registers) },
         // SAFETY: as above.
-        bell: unsafe { File::from_raw_fd(bell) },
+        event: unsafe { File::from_raw_fd(event) },
     });
     // SAFETY: has no condition.
     let scoreboard = unsafe { qemu_plugin_scoreboard_new(SCORE_BYTES) };

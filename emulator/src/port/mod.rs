@@ -13,14 +13,15 @@ mod tests;
 mod text;
 
 use crate::guest::{Cpu, Guest, RAX, RBX, RCX, RDI, RSI};
+use crate::header::{self, EMU_H};
 use crate::model::addr::{index, number};
 use crate::model::Fatal;
 use crate::session::Session;
 
 /// ECX of an answered request, so that a caller can tell that there is a port.
-const THERE: u64 = 0x2145_4d55;
+const THERE: u64 = header::number(EMU_H, "EMU_THERE");
 /// A request is shorter than this.
-const MAX_REQUEST: usize = 4096;
+const MAX_REQUEST: u64 = header::number(EMU_H, "EMU_MAX_REQUEST");
 
 /// What a request gives: the reply, or why it was refused.
 type Reply = Result<String, String>;
@@ -64,7 +65,7 @@ pub fn serve(session: &mut Session, cpu: &dyn Cpu) -> Result<(), Fatal> {
 fn read_text(cpu: &dyn Cpu, va: u64) -> Option<String> {
     let mut text = Vec::new();
     let mut at = va;
-    while text.len() < MAX_REQUEST {
+    while number(text.len()) < MAX_REQUEST {
         let mut part = vec![0; index(64 - at % 64)];
         if !cpu.read_virtual(at, &mut part) {
             return None;
