@@ -3,37 +3,18 @@
  * Probes as the module has them, with nothing in them: what remains is what the
  * kernel's own machinery costs per call. For the bench only.
  */
-#include <linux/fprobe.h>
 #include <linux/module.h>
 
-/* Registering sorts them in place. */
-static const char *symbols[] = { "rmp_make_private", "rmp_make_shared", "psmash" };
-
-static int entry(struct fprobe *fp, unsigned long entry_ip, unsigned long ret_ip,
-		 struct ftrace_regs *regs, void *data)
-{
-	return 0;
-}
-
-static void leave(struct fprobe *fp, unsigned long entry_ip, unsigned long ret_ip,
-		  struct ftrace_regs *regs, void *data)
-{
-}
-
-static struct fprobe probe = {
-	.entry_handler		= entry,
-	.exit_handler		= leave,
-	.entry_data_size	= 16,
-};
+#include "../../tests/selftests/modules/empty_probe.h"
 
 static int __init bench_probe_init(void)
 {
-	return register_fprobe_syms(&probe, symbols, ARRAY_SIZE(symbols));
+	return empty_probe_register();
 }
 
 static void __exit bench_probe_exit(void)
 {
-	unregister_fprobe(&probe);
+	unregister_fprobe(&empty_probe);
 }
 
 module_init(bench_probe_init);

@@ -18,7 +18,6 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/debugfs.h>
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -29,6 +28,7 @@
 #include <asm/sev.h>
 #include <asm/smp.h>
 
+#include "files.h"
 #include "port.h"
 
 static DEFINE_MUTEX(commands);
@@ -109,11 +109,7 @@ static ssize_t cmd_write(struct file *file, const char __user *from, size_t coun
 	err = carry_out(strim(text));
 	return err ?: count;
 }
-
-static const struct file_operations cmd_fops = {
-	.owner = THIS_MODULE,
-	.write = cmd_write,
-};
+DEFINE_WRITE_FILE(cmd);
 
 static int __init play_init(void)
 {

@@ -9,9 +9,7 @@
 #include <linux/string.h>
 #include <linux/types.h>
 
-#define PORT_EAX	0x52504f50
-#define PORT_ECX	0x54534554
-#define PORT_THERE	0x21454d55
+#include "../../../emulator/guest/emu.h"
 
 static char port_request[256];
 static char port_reply[16384];
@@ -22,27 +20,22 @@ static char port_reply[16384];
  */
 static __printf(1, 2) bool port(const char *fmt, ...)
 {
-	unsigned int eax = PORT_EAX, ebx, ecx = PORT_ECX, edx;
+	unsigned long length = 0;
 	va_list args;
+	int refused;
 
 	va_start(args, fmt);
 	vscnprintf(port_request, sizeof(port_request), fmt, args);
 	va_end(args);
 	memset(port_reply, 0, sizeof(port_reply));
 
-	asm volatile("cpuid"
-		     : "=a" (eax), "=b" (ebx), "=c" (ecx), "=d" (edx)
-		     : "a" (PORT_EAX), "b" (port_request), "c" (PORT_ECX),
-		       "S" (port_reply), "D" (sizeof(port_reply) - 1)
-		     : "memory");
-
-	if (ecx != PORT_THERE) {
+	refused = emu_request(port_request, port_reply, sizeof(port_reply) - 1, &length);
+	if (refused == EMU_NO_PORT) {
 		strscpy(port_reply, "no emulator answers");
 		return false;
 	}
-	port_reply[min_t(size_t, ebx, sizeof(port_reply) - 1)] = '\0';
 	strim(port_reply);
-	return eax == 0;
+	return !refused;
 }
 
 /* One number by its dotted path, or -1. */

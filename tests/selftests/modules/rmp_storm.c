@@ -15,8 +15,6 @@
  */
 #include <linux/bitmap.h>
 #include <linux/completion.h>
-#include <linux/debugfs.h>
-#include <linux/fprobe.h>
 #include <linux/ftrace.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
@@ -29,6 +27,8 @@
 #include <asm/linkage.h>
 #include <asm/sev.h>
 
+#include "empty_probe.h"
+#include "files.h"
 #include "port.h"
 #include "region.h"
 
@@ -202,12 +202,7 @@ static ssize_t run_write(struct file *file, const char __user *user, size_t len,
 	mutex_unlock(&run_lock);
 	return ret ?: len;
 }
-
-static const struct file_operations run_fops = {
-	.owner	= THIS_MODULE,
-	.open	= simple_open,
-	.write	= run_write,
-};
+DEFINE_WRITE_FILE(run);
 
 static ssize_t release_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
 {
@@ -219,12 +214,7 @@ static ssize_t release_write(struct file *file, const char __user *user, size_t 
 	mutex_unlock(&run_lock);
 	return len;
 }
-
-static const struct file_operations release_fops = {
-	.owner	= THIS_MODULE,
-	.open	= simple_open,
-	.write	= release_write,
-};
+DEFINE_WRITE_FILE(release);
 
 static int result_show(struct seq_file *m, void *v)
 {
@@ -234,28 +224,10 @@ static int result_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(result);
 
-static int empty_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		       struct ftrace_regs *regs, void *data)
-{
-	return 0;
-}
-
-static void empty_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		       struct ftrace_regs *regs, void *data)
-{
-}
-
-static struct fprobe empty = {
-	.entry_handler		= empty_entry,
-	.exit_handler		= empty_exit,
-	.entry_data_size	= 16,
-};
-
 static bool empty_active;
 
 static ssize_t probe_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
 {
-	const char *symbols[] = { "psmash", "rmp_make_private", "rmp_make_shared" };
 	bool active;
 	int ret = kstrtobool_from_user(user, len, &active);
 
@@ -264,20 +236,15 @@ static ssize_t probe_write(struct file *file, const char __user *user, size_t le
 
 	mutex_lock(&run_lock);
 	if (active && !empty_active)
-		ret = register_fprobe_syms(&empty, symbols, ARRAY_SIZE(symbols));
+		ret = empty_probe_register();
 	else if (!active && empty_active)
-		ret = unregister_fprobe(&empty);
+		ret = unregister_fprobe(&empty_probe);
 	if (!ret)
 		empty_active = active;
 	mutex_unlock(&run_lock);
 	return ret ?: len;
 }
-
-static const struct file_operations probe_fops = {
-	.owner	= THIS_MODULE,
-	.open	= simple_open,
-	.write	= probe_write,
-};
+DEFINE_WRITE_FILE(probe);
 
 /* Somebody else's direct call: it does nothing and returns to the function. */
 void taken_trampoline(void);
@@ -322,12 +289,7 @@ static ssize_t taken_write(struct file *file, const char __user *user, size_t le
 	mutex_unlock(&run_lock);
 	return ret ?: len;
 }
-
-static const struct file_operations taken_fops = {
-	.owner	= THIS_MODULE,
-	.open	= simple_open,
-	.write	= taken_write,
-};
+DEFINE_WRITE_FILE(taken);
 
 #define PAIRS	64
 
@@ -455,7 +417,7 @@ static void __exit rmp_storm_exit(void)
 	debugfs_remove(dir);
 	set_taken(false);
 	if (empty_active)
-		unregister_fprobe(&empty);
+		unregister_fprobe(&empty_probe);
 	free_blocks();
 }
 

@@ -22,6 +22,7 @@
 
 #include <asm/sev.h>
 
+#include "files.h"
 #include "region.h"
 
 /* A block of 2 MiB: one 2m page, or up to 512 4k pages from its start on. */
@@ -246,12 +247,7 @@ static ssize_t cmd_write(struct file *file, const char __user *user,
 	kfree(cmd);
 	return ret ?: len;
 }
-
-static const struct file_operations cmd_fops = {
-	.owner	= THIS_MODULE,
-	.open	= simple_open,
-	.write	= cmd_write,
-};
+DEFINE_WRITE_FILE(cmd);
 
 static void *pages_start(struct seq_file *m, loff_t *pos)
 {
