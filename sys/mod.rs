@@ -30,5 +30,6 @@ pub(crate) mod physmem;
 pub(crate) mod probe;
 pub(crate) mod reboot;
 mod shim;
+mod single;
 pub(crate) mod snp;
 pub(crate) mod trace;

@@ -3,16 +3,14 @@
 //! Probes on the kernel's RMP functions, and the counters of regions that they write. What runs in
 //! these functions is in `probe/`.
 
+use super::single::Single;
 use core::ffi::c_void;
 use kernel::{
     error::to_result,
     ffi,
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Full, //
-        },
+        atomic::Atomic,
         Arc, //
     },
 };
@@ -73,11 +71,10 @@ macro_rules! laid_out {
 laid_out!(64: state 0, last 8, optimised 16, _unsure 20, before 24, attempt 32, seen 40, result 44,
     awaited 48);
 
-/// Whether a [`Counters`] exists.
-static TAKEN: Atomic<bool> = Atomic::new(false);
-
 /// The counters of all regions. There is one value at a time.
-pub(crate) struct Counters(());
+pub(crate) struct Counters {
+    _single: Single,
+}
 
 impl Counters {
     /// No counters yet.
@@ -86,10 +83,10 @@ impl Counters {
     ///
     /// EBUSY where there is another value.
     pub(crate) fn new() -> Result<Self> {
-        if TAKEN.xchg(true, Full) {
-            return Err(EBUSY);
-        }
-        Ok(Self(()))
+        static TAKEN: Atomic<bool> = Atomic::new(false);
+        Ok(Self {
+            _single: Single::take(&TAKEN)?,
+        })
     }
 
     /// Makes counters for this region where there are none; new ones get this state. May sleep.
@@ -115,7 +112,6 @@ impl Drop for Counters {
         // SAFETY: Nobody has a reference to counters any more. Probes, which have pointers, keep the
         // owner of `self` alive.
         unsafe { rmpopt_counters_free() };
-        TAKEN.store(false, kernel::sync::atomic::Release);
     }
 }
 
@@ -138,9 +134,11 @@ pub(crate) enum Kind {
     Fprobe,
 }
 
-/// Probes on rmp_make_private, rmp_make_shared and psmash. Dropping it removes them.
+/// Probes on rmp_make_private, rmp_make_shared and psmash. There is one value at a time. Dropping it
+/// removes them.
 pub(crate) struct Probes<T: Kick> {
     _target: Arc<T>,
+    _single: Single,
 }
 
 impl<T: Kick> Probes<T> {
@@ -148,15 +146,20 @@ impl<T: Kick> Probes<T> {
     ///
     /// # Errors
     ///
-    /// What the kernel says where it cannot: ENOENT without these functions, EPERM under lockdown,
-    /// EOPNOTSUPP or ENODEV without the machinery; ENOMEM.
+    /// EBUSY where there is another value; ENOMEM; what the kernel says where it cannot: ENOENT without
+    /// these functions, EPERM under lockdown, EOPNOTSUPP or ENODEV without the machinery.
     pub(crate) fn register(target: Arc<T>) -> Result<Self> {
+        static TAKEN: Atomic<bool> = Atomic::new(false);
+        let single = Single::take(&TAKEN)?;
         let data = Arc::as_ptr(&target).cast_mut().cast();
         let _counters = target.counters();
-        // SAFETY: `target` is kept until the probes are gone, and with it the counters, which it has
-        // lent.
+        // SAFETY: Nobody else has registered anything, as `single` says. `target` is kept until the
+        // probes are gone, and with it the counters, which it has lent.
         match unsafe { rmpopt_probe_register(Self::kick, data) } {
-            0.. => Ok(Self { _target: target }),
+            0.. => Ok(Self {
+                _target: target,
+                _single: single,
+            }),
             err => Err(Error::from_errno(err)),
         }
     }

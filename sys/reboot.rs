@@ -2,11 +2,15 @@
 
 //! The end of this kernel: restart, power-off, or kexec into another one.
 
+use super::single::Single;
 use kernel::{
     error::to_result,
     ffi,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    },
 };
 
 extern "C" {
@@ -27,6 +31,7 @@ pub(crate) trait Listener: Send + Sync + 'static {
 /// one that is under way.
 pub(crate) struct Reboot<T: Listener> {
     _listener: Arc<T>,
+    _single: Single,
 }
 
 impl<T: Listener> Reboot<T> {
@@ -34,13 +39,17 @@ impl<T: Listener> Reboot<T> {
     ///
     /// # Errors
     ///
-    /// EEXIST where there is another value.
+    /// EBUSY where there is another value.
     pub(crate) fn new(listener: Arc<T>) -> Result<Self> {
+        static TAKEN: Atomic<bool> = Atomic::new(false);
+        let single = Single::take(&TAKEN)?;
         let data = Arc::as_ptr(&listener).cast_mut().cast();
-        // SAFETY: `rebooting` takes a `T`, and `listener` keeps it alive until it is unregistered.
+        // SAFETY: Nobody else has registered anything, as `single` says. `rebooting` takes a `T`, and
+        // `listener` keeps it alive until it is unregistered.
         to_result(unsafe { rmpopt_reboot_register(Self::rebooting, data) })?;
         Ok(Self {
             _listener: listener,
+            _single: single,
         })
     }
 

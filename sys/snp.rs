@@ -3,16 +3,19 @@
 //! Initialisations of SNP, and the gate that is closed while one may be under way. Why that is so and
 //! cannot be wrong is in `snp.c`.
 
-use super::cpu::OnCpu;
-use core::{
-    ffi::c_void,
-    marker::PhantomData, //
+use super::{
+    cpu::OnCpu,
+    single::Single, //
 };
+use core::ffi::c_void;
 use kernel::{
     error::to_result,
     ffi,
     prelude::*,
-    sync::Arc, //
+    sync::{
+        atomic::Atomic,
+        Arc, //
+    },
 };
 
 extern "C" {
@@ -39,7 +42,7 @@ pub(crate) trait Listener: Send + Sync + 'static {
 /// at a time.
 pub(crate) struct Watch<T: Listener> {
     _target: Arc<T>,
-    _not_made_elsewhere: PhantomData<()>,
+    _single: Single,
 }
 
 impl<T: Listener> Watch<T> {
@@ -47,16 +50,17 @@ impl<T: Listener> Watch<T> {
     ///
     /// # Errors
     ///
-    /// EINVAL where the kernel has no function to watch; EBUSY where the sysctl `kernel.ftrace_enabled`
-    /// is 0; ENODEV where ftrace has stopped working; ENOMEM.
+    /// EINVAL where the kernel has no function to watch; EBUSY where there is another value, or the
+    /// sysctl `kernel.ftrace_enabled` is 0; ENODEV where ftrace has stopped working; ENOMEM.
     pub(crate) fn register(target: Arc<T>) -> Result<Self> {
+        static TAKEN: Atomic<bool> = Atomic::new(false);
+        let single = Single::take(&TAKEN)?;
         let data = Arc::as_ptr(&target).cast_mut().cast();
-        // SAFETY: `target` is kept until nobody is called any more. The module has one value at a time, as
-        // its root makes one.
+        // SAFETY: Nobody else watches, as `single` says. `target` is kept until nobody is called any more.
         to_result(unsafe { rmpopt_snp_watch(Self::begins, data) })?;
         Ok(Self {
             _target: target,
-            _not_made_elsewhere: PhantomData,
+            _single: single,
         })
     }
 
