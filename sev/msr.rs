@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The MSRs that configure SNP, the RMP and RMPOPT.
+//! What the MSRs say that configure SNP, the RMP and RMPOPT. Their numbers are in `sys/msr.rs`.
 //!
 //! Source: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's patches
 //! "Add RMPOPT support" of 2026.
@@ -11,23 +11,10 @@ use super::addr::{
     GIB, //
 };
 
-/// System configuration. One per core; read-write, but ignores writes once SnpEn is set.
-pub(crate) const SYSCFG: u32 = 0xc001_0010;
-/// Hardware configuration. One per core.
-pub(crate) const HWCR: u32 = 0xc001_0015;
-/// First byte of the RMP.
-pub(crate) const RMP_BASE: u32 = 0xc001_0132;
-/// Last byte of a contiguous RMP.
-pub(crate) const RMP_END: u32 = 0xc001_0133;
-/// Form of the RMP. Exists with the segmented RMP only.
-pub(crate) const RMP_CFG: u32 = 0xc001_0136;
-/// Window and switch of RMPOPT. One per core, siblings share it.
-pub(crate) const RMPOPT_BASE: u32 = 0xc001_0139;
-
 /// Bits 51:13, in which RMP_BASE and RMP_END hold their address.
 const RMP_ADDR: u64 = ((1 << 52) - 1) & !((1 << 13) - 1);
 
-/// A value of [`SYSCFG`].
+/// A value of SYSCFG.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Syscfg(pub u64);
 
@@ -48,7 +35,7 @@ impl Syscfg {
     }
 }
 
-/// A value of [`HWCR`].
+/// A value of HWCR.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hwcr(pub u64);
 
@@ -59,14 +46,14 @@ impl Hwcr {
     }
 }
 
-/// The four registers that say where the RMP is.
+/// The registers that say where the RMP is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RmpRegisters {
-    /// [`RMP_BASE`].
+    /// RMP_BASE.
     pub(crate) base: u64,
-    /// [`RMP_END`].
+    /// RMP_END.
     pub(crate) end: u64,
-    /// [`RMP_CFG`], 0 where the processor does not have it.
+    /// RMP_CFG, 0 where the processor does not have it.
     pub(crate) cfg: u64,
 }
 
@@ -97,7 +84,7 @@ impl RmpRegisters {
     }
 }
 
-/// A value of [`RMPOPT_BASE`].
+/// A value of RMPOPT_BASE.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct RmpoptBase(pub u64);
 

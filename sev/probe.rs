@@ -12,20 +12,17 @@ use super::{
         Hwcr,
         RmpRegisters,
         RmpoptBase,
-        Syscfg,
-        HWCR,
-        RMPOPT_BASE,
-        RMP_BASE,
-        RMP_CFG,
-        RMP_END,
-        SYSCFG, //
+        Syscfg, //
     },
 };
 use crate::sys::{
     cpu::OnCpu,
     cpuid::cpuid,
-    insn::Fault,
-    msr,
+    fault::Fault,
+    msr::{
+        self,
+        Msr, //
+    },
     native, //
 };
 use core::arch::x86_64::CpuidResult;
@@ -34,18 +31,18 @@ use core::arch::x86_64::CpuidResult;
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where there is no such MSR.
+/// [`Fault::GeneralProtection`] where the processor does not have it.
 pub(crate) fn syscfg(on: &OnCpu) -> Result<Syscfg, Fault> {
-    msr::read(on, SYSCFG).map(Syscfg)
+    msr::read(on, Msr::Syscfg).map(Syscfg)
 }
 
 /// Reads HWCR of this core.
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where there is no such MSR.
+/// [`Fault::GeneralProtection`] where the processor does not have it.
 pub(crate) fn hwcr(on: &OnCpu) -> Result<Hwcr, Fault> {
-    msr::read(on, HWCR).map(Hwcr)
+    msr::read(on, Msr::Hwcr).map(Hwcr)
 }
 
 /// Executes CPUID.
@@ -65,21 +62,21 @@ pub(crate) fn find(on: &OnCpu) -> Found {
             ..Found::default()
         };
     }
-    let read = |number| msr::read(on, number).unwrap_or(0);
+    let read = |msr| msr::read(on, msr).unwrap_or(0);
     Found {
         features,
-        syscfg: Syscfg(read(SYSCFG)),
+        syscfg: Syscfg(read(Msr::Syscfg)),
         rmp: RmpRegisters {
-            base: read(RMP_BASE),
-            end: read(RMP_END),
+            base: read(Msr::RmpBase),
+            end: read(Msr::RmpEnd),
             cfg: if features.segmented.is_some() {
-                read(RMP_CFG)
+                read(Msr::RmpCfg)
             } else {
                 0
             },
         },
         rmpopt_base: RmpoptBase(if features.rmpopt {
-            read(RMPOPT_BASE)
+            read(Msr::RmpoptBase)
         } else {
             0
         }),

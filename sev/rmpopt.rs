@@ -9,10 +9,7 @@
 
 use super::{
     addr::Region,
-    msr::{
-        RmpoptBase,
-        RMPOPT_BASE, //
-    },
+    msr::RmpoptBase, //
 };
 use crate::sys::{
     cpu::OnCpu,
@@ -20,12 +17,12 @@ use crate::sys::{
         Fault, //
         __rmpopt,
     },
-    msr,
+    msr::{
+        self,
+        Msr, //
+    },
     snp, //
 };
-
-// What is written there is what is read here.
-const _: () = assert!(RMPOPT_BASE == msr::RMPOPT_BASE);
 
 /// RCX: verify the region and report.
 const VERIFY: u64 = 0;
@@ -59,7 +56,7 @@ pub(crate) fn query(on: &OnCpu, region: Region) -> Result<bool, Fault> {
 ///
 /// [`Fault::GeneralProtection`] where the processor has no RMPOPT.
 pub(crate) fn base(on: &OnCpu) -> Result<RmpoptBase, Fault> {
-    msr::read(on, RMPOPT_BASE).map(RmpoptBase)
+    msr::read(on, Msr::RmpoptBase).map(RmpoptBase)
 }
 
 /// Sets this core's RMPOPT_BASE.

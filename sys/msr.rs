@@ -12,21 +12,42 @@ use super::{
 };
 use core::arch::asm;
 
+/// The MSRs that the module reads. None of them changes anything by being read.
+///
+/// Source: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's patches
+/// "Add RMPOPT support" of 2026. `sev/msr.rs` says what their values mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Msr {
+    /// System configuration. One per core; read-write, but ignores writes once SnpEn is set.
+    Syscfg = 0xc001_0010,
+    /// Hardware configuration. One per core.
+    Hwcr = 0xc001_0015,
+    /// First byte of the RMP.
+    RmpBase = 0xc001_0132,
+    /// Last byte of a contiguous RMP.
+    RmpEnd = 0xc001_0133,
+    /// Form of the RMP. Exists with the segmented RMP only.
+    RmpCfg = 0xc001_0136,
+    /// Window and switch of RMPOPT. One per core, siblings share it. The one that may be written.
+    RmpoptBase = 0xc001_0139,
+}
+
 /// Reads an MSR of this CPU.
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where there is no such MSR.
-pub(crate) fn read(_on: &OnCpu, msr: u32) -> Result<u64, Fault> {
+/// [`Fault::GeneralProtection`] where the processor does not have it.
+pub(crate) fn read(_on: &OnCpu, msr: Msr) -> Result<u64, Fault> {
     let mut faulted = 1u8;
     let (low, high): (u64, u64);
-    // SAFETY: None of the MSRs that `sev/` names changes anything by being read, and the fixup
-    // turns a fault into a jump to label 2 with `faulted` left at 1.
+    // SAFETY: Reading none of these MSRs changes anything. The fixup turns a fault into a jump to label
+    // 2 with `faulted` left at 1.
     unsafe {
         asm!(
             "1: rdmsr",
             fixup!(),
-            in("ecx") msr,
+            in("ecx") msr as u32,
             out("rax") low,
             out("rdx") high,
             faulted = inout(reg_byte) faulted,
@@ -40,25 +61,21 @@ pub(crate) fn read(_on: &OnCpu, msr: u32) -> Result<u64, Fault> {
     Ok((high << 32) | (low & 0xffff_ffff))
 }
 
-/// RMPOPT_BASE, the one MSR that may be written.
-pub(crate) const RMPOPT_BASE: u32 = 0xc001_0139;
-
 /// Writes RMPOPT_BASE of this CPU.
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where there is no such MSR or the value is not allowed now.
+/// [`Fault::GeneralProtection`] where the processor does not have it, or the value is not allowed now.
 pub(crate) fn write_rmpopt_base(_on: &OnCpu, value: u64) -> Result<(), Fault> {
     let mut faulted = 1u8;
     let after: u64;
     // SAFETY: RMPOPT_BASE decides where checks may be skipped after a successful RMPOPT and opens no
-    // access by itself. The fixup turns a fault into a jump to
-    // label 2 with `faulted` left at 1.
+    // access by itself. The fixup turns a fault into a jump to label 2 with `faulted` left at 1.
     unsafe {
         asm!(
             "1: wrmsr",
             fixup!(),
-            in("ecx") RMPOPT_BASE,
+            in("ecx") Msr::RmpoptBase as u32,
             inout("rax") value & 0xffff_ffff => after,
             in("rdx") value >> 32,
             faulted = inout(reg_byte) faulted,
