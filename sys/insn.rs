@@ -7,8 +7,8 @@ use core::arch::asm;
 
 pub(crate) use super::fault::Fault;
 
-/// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`: jump, with the trap number in
-/// RAX.
+/// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`, as `shim.c` compares it: jump, with
+/// the trap number in RAX.
 pub(super) const EX_TYPE_FAULT: i32 = 2;
 
 /// The end of an `asm!` block with one instruction, at label 1, that may fault.

@@ -26,28 +26,28 @@ bool rmpopt_native(void)
 }
 
 /* In the order of `Native::ALL` in sev/assess.rs. */
-static const char * const modes[] = { "assist", "observe", "takeover" };
-static int mode;
+static const char * const rmpopt_native_modes[] = { "assist", "observe", "takeover" };
+static int rmpopt_native_index;
 
 unsigned int rmpopt_native_mode(void)
 {
-	return mode;
+	return rmpopt_native_index;
 }
 
-static int mode_set(const char *value, const struct kernel_param *kp)
+static int rmpopt_native_set(const char *value, const struct kernel_param *kp)
 {
-	int index = sysfs_match_string(modes, value);
+	int index = sysfs_match_string(rmpopt_native_modes, value);
 
 	if (index < 0)
 		return index;
-	mode = index;
+	rmpopt_native_index = index;
 	return 0;
 }
 
-static const struct kernel_param_ops mode_ops = {
-	.set = mode_set,
+static const struct kernel_param_ops rmpopt_native_ops = {
+	.set = rmpopt_native_set,
 };
 
-module_param_cb(native, &mode_ops, NULL, 0);
+module_param_cb(native, &rmpopt_native_ops, NULL, 0);
 MODULE_PARM_DESC(native,
 		 "Beside a kernel with RMPOPT of its own: assist (default), observe, takeover");

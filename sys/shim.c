@@ -17,11 +17,23 @@
 #include <linux/smp.h>
 #include <linux/topology.h>
 
+#include <asm/extable.h>
+#include <asm/extable_fixup_types.h>
 #include <asm/processor.h>
+#include <asm/trapnr.h>
 
 #include <uapi/linux/sched/types.h>
 
 #include "shim.h"
+
+/* What sys/insn.rs writes into the exception table, and sys/fault.rs reads of it. */
+static_assert(sizeof(struct exception_table_entry) == 12);
+static_assert(offsetof(struct exception_table_entry, insn) == 0);
+static_assert(offsetof(struct exception_table_entry, fixup) == 4);
+static_assert(offsetof(struct exception_table_entry, data) == 8);
+static_assert(EX_TYPE_FAULT == 2);
+static_assert(X86_TRAP_UD == 6);
+static_assert(X86_TRAP_GP == 13);
 
 unsigned int rmpopt_this_cpu(void)
 {
@@ -213,32 +225,32 @@ unsigned int rmpopt_phys_bits(void)
 }
 
 /* The default is SPAN of engine/window.rs. */
-static unsigned int window_gib = 2048;
-module_param(window_gib, uint, 0);
+static unsigned int rmpopt_window_gib = 2048;
+module_param_named(window_gib, rmpopt_window_gib, uint, 0);
 MODULE_PARM_DESC(window_gib,
 		 "GiB that a core's table spans (1-2048); for validation only");
 
-static bool skip_isolated;
-module_param(skip_isolated, bool, 0);
+static bool rmpopt_skip_isolated;
+module_param_named(skip_isolated, rmpopt_skip_isolated, bool, 0);
 MODULE_PARM_DESC(skip_isolated,
 		 "Leave isolated CPUs alone from the beginning: isolated_cpus is skip");
 
-static bool probes = true;
-module_param(probes, bool, 0);
+static bool rmpopt_probes = true;
+module_param_named(probes, rmpopt_probes, bool, 0);
 MODULE_PARM_DESC(probes,
 		 "Watch the kernel's RMP functions; 0 reports all regions at an interval instead");
 
 unsigned int rmpopt_param_window_gib(void)
 {
-	return window_gib;
+	return rmpopt_window_gib;
 }
 
 bool rmpopt_param_skip_isolated(void)
 {
-	return skip_isolated;
+	return rmpopt_skip_isolated;
 }
 
 bool rmpopt_param_probes(void)
 {
-	return probes;
+	return rmpopt_probes;
 }

@@ -37,36 +37,39 @@ static struct {
 	 * an initialisation may have begun before we were there.
 	 */
 	u32 open;
-	/* Initialisations of which it is known that they are over. */
+	/* So many of them are known to be over. */
 	u32 over;
-} gate ____cacheline_aligned = { .begun = ATOMIC_INIT(1) };
+} rmpopt_gate ____cacheline_aligned = { .begun = ATOMIC_INIT(1) };
 
 static struct {
 	void (*begins)(void *data);
 	void *data;
 	struct work_struct work;
-} listener;
+} rmpopt_snp_listener;
 
 u32 rmpopt_snp_begun(void)
 {
 	/* Whatever the caller looks at next is looked at later. */
-	return atomic_read_acquire(&gate.begun);
+	return atomic_read_acquire(&rmpopt_gate.begun);
 }
 
 bool rmpopt_snp_open(void)
 {
-	return READ_ONCE(gate.open) == (u32)atomic_read(&gate.begun);
+	return READ_ONCE(rmpopt_gate.open) == (u32)atomic_read(&rmpopt_gate.begun);
 }
 
-/* @begun: what rmpopt_snp_begun() said before the caller looked whether SNP is on. */
+/*
+ * @begun: what rmpopt_snp_begun() said before the caller looked whether SNP is on.
+ * Where another one has begun since, the gate stays closed.
+ */
 void rmpopt_snp_set_open(u32 begun)
 {
-	WRITE_ONCE(gate.open, begun);
+	WRITE_ONCE(rmpopt_gate.open, begun);
 }
 
 void rmpopt_snp_close(void)
 {
-	WRITE_ONCE(gate.open, atomic_read(&gate.begun) - 1);
+	WRITE_ONCE(rmpopt_gate.open, atomic_read(&rmpopt_gate.begun) - 1);
 }
 
 unsigned long rmpopt_irq_save(void)
@@ -82,23 +85,23 @@ void rmpopt_irq_restore(unsigned long flags)
 	local_irq_restore(flags);
 }
 
-static notrace void prepare_entry(unsigned long ip, unsigned long parent_ip,
-				  struct ftrace_ops *op, struct ftrace_regs *fregs)
+static notrace void rmpopt_snp_prepare_entry(unsigned long ip, unsigned long parent_ip,
+					     struct ftrace_ops *op, struct ftrace_regs *fregs)
 {
-	atomic_inc(&gate.begun);
+	atomic_inc(&rmpopt_gate.begun);
 	/* In task context, in a driver that is just being loaded: any CPU that work may use. */
-	queue_work(system_dfl_wq, &listener.work);
+	queue_work(system_dfl_wq, &rmpopt_snp_listener.work);
 }
 
 /* Nobody can switch it off with the sysctl kernel.ftrace_enabled. */
-static struct ftrace_ops ops = {
-	.func = prepare_entry,
+static struct ftrace_ops rmpopt_snp_ops = {
+	.func = rmpopt_snp_prepare_entry,
 	.flags = FTRACE_OPS_FL_PERMANENT,
 };
 
-static void listener_work(struct work_struct *work)
+static void rmpopt_snp_work(struct work_struct *work)
 {
-	listener.begins(listener.data);
+	rmpopt_snp_listener.begins(rmpopt_snp_listener.data);
 }
 
 /*
@@ -111,25 +114,25 @@ int rmpopt_snp_watch(void (*begins)(void *data), void *data)
 	char name[] = "snp_prepare";
 	int err;
 
-	listener.begins = begins;
-	listener.data = data;
-	INIT_WORK(&listener.work, listener_work);
+	rmpopt_snp_listener.begins = begins;
+	rmpopt_snp_listener.data = data;
+	INIT_WORK(&rmpopt_snp_listener.work, rmpopt_snp_work);
 	/* Where there is no such function the filter would be empty, and that means all. */
-	err = ftrace_set_filter(&ops, name, strlen(name), 1);
+	err = ftrace_set_filter(&rmpopt_snp_ops, name, strlen(name), 1);
 	if (err)
 		return err;
-	err = register_ftrace_function(&ops);
+	err = register_ftrace_function(&rmpopt_snp_ops);
 	if (err)
-		ftrace_free_filter(&ops);
+		ftrace_free_filter(&rmpopt_snp_ops);
 	return err;
 }
 
 /* Nobody is called any more when this returns. */
 void rmpopt_snp_unwatch(void)
 {
-	WARN_ON(unregister_ftrace_function(&ops));
-	ftrace_free_filter(&ops);
-	cancel_work_sync(&listener.work);
+	WARN_ON(unregister_ftrace_function(&rmpopt_snp_ops));
+	ftrace_free_filter(&rmpopt_snp_ops);
+	cancel_work_sync(&rmpopt_snp_listener.work);
 }
 
 /*
@@ -154,7 +157,8 @@ bool rmpopt_snp_ccp_there(void)
  * Waits until each initialisation that rmpopt_snp_begun() has counted so far is over,
  * with @unseen also those that it has not counted. False where that cannot be
  * told now: the driver is being loaded. May sleep, for as long as the firmware
- * takes; one caller at a time.
+ * takes. Of several callers at once each waits for itself: a number that one of
+ * them takes back costs a later caller another wait.
  */
 bool rmpopt_snp_wait(bool unseen)
 {
@@ -163,14 +167,14 @@ bool rmpopt_snp_wait(bool unseen)
 	typeof(&sev_platform_status) ask;
 	int error;
 
-	if (gate.over == begun && !unseen)
+	if (READ_ONCE(rmpopt_gate.over) == begun && !unseen)
 		return true;
 	ask = symbol_get(sev_platform_status);
 	if (!ask) {
 		if (rmpopt_snp_ccp_there())
 			return false;
 		/* Without the driver nobody initialises anything. */
-		gate.over = begun;
+		WRITE_ONCE(rmpopt_gate.over, begun);
 		return true;
 	}
 	/*
@@ -180,6 +184,6 @@ bool rmpopt_snp_wait(bool unseen)
 	 */
 	ask(&status, &error);
 	symbol_put(sev_platform_status);
-	gate.over = begun;
+	WRITE_ONCE(rmpopt_gate.over, begun);
 	return true;
 }

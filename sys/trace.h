@@ -9,7 +9,7 @@
 #include <linux/tracepoint.h>
 
 /* As engine/stats.rs numbers them. */
-#define show_reason(reason)			\
+#define rmpopt_show_reason(reason)		\
 	__print_symbolic(reason,		\
 			 { 0, "start" },	\
 			 { 1, "request" },	\
@@ -60,7 +60,7 @@ TRACE_EVENT(pass_begin,
 		__entry->reason = reason;
 		__entry->regions = regions;
 	),
-	TP_printk("reason=%s regions=%u", show_reason(__entry->reason), __entry->regions)
+	TP_printk("reason=%s regions=%u", rmpopt_show_reason(__entry->reason), __entry->regions)
 );
 
 TRACE_EVENT(pass_end,
@@ -81,7 +81,7 @@ TRACE_EVENT(pass_end,
 		__entry->duration_us = duration_us;
 	),
 	TP_printk("reason=%s regions=%u cores=%u scans=%u duration_us=%llu",
-		  show_reason(__entry->reason), __entry->regions, __entry->cores,
+		  rmpopt_show_reason(__entry->reason), __entry->regions, __entry->cores,
 		  __entry->scans, __entry->duration_us)
 );
 
