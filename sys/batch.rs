@@ -26,13 +26,20 @@ use kernel::{
     time::msecs_to_jiffies,
     types::Opaque, //
 };
+use pin_init::stack_pin_init;
 
 /// What all parts of one run share. It lives on the stack of [`Batch::run`].
+///
+/// # Invariants
+///
+/// `done` is a completion that was initialised in its place.
+#[pin_data]
 pub(super) struct Run<'a> {
     function: &'a (dyn Fn(Cpu) + Sync),
     /// Parts that have not ended yet.
     left: Atomic<i32>,
     /// All parts have ended.
+    #[pin]
     done: Opaque<bindings::completion>,
 }
 
@@ -41,12 +48,16 @@ unsafe impl Sync for Run<'_> {}
 
 impl<'a> Run<'a> {
     /// With one part, the caller's own.
-    fn new(function: &'a (dyn Fn(Cpu) + Sync)) -> Self {
-        Self {
+    fn new(function: &'a (dyn Fn(Cpu) + Sync)) -> impl PinInit<Self> + use<'a> {
+        // INVARIANT: `ffi_init` initialises it where it stays.
+        pin_init!(Self {
             function,
             left: Atomic::new(1),
-            done: Opaque::uninit(),
-        }
+            done <- Opaque::ffi_init(|slot| {
+                // SAFETY: Room for a completion that nobody uses yet.
+                unsafe { bindings::init_completion(slot) }
+            }),
+        })
     }
 
     /// Does a core's part.
@@ -58,7 +69,7 @@ impl<'a> Run<'a> {
     /// does not use the run afterwards.
     pub(super) fn end(&self) {
         if self.left.fetch_sub(1, Full) == 1 {
-            // SAFETY: Initialised in `Batch::post`; `Batch::wait` waits for the end of this call.
+            // SAFETY: Initialised by the invariant; `Batch::wait` waits for the end of this call.
             unsafe { bindings::complete(self.done.get()) };
         }
     }
@@ -155,13 +166,7 @@ impl Batch {
         patience: impl Fn() -> u32,
         function: &(dyn Fn(Cpu) + Sync),
     ) -> Missing {
-        let run = Run::new(function);
-        make_threads(cores.clone());
-        let hotplug = HotplugLock::lock();
-        let left_out = self.post(&hotplug, &run, cores);
-        drop(hotplug);
-        let starved = self.wait(&run, patience);
-        Missing { left_out, starved }
+        self.carry_out(None, cores, patience, function)
     }
 
     /// The same, while CPUs are kept from coming and going.
@@ -172,31 +177,44 @@ impl Batch {
         patience: impl Fn() -> u32,
         function: &(dyn Fn(Cpu) + Sync),
     ) -> Missing {
-        let run = Run::new(function);
+        self.carry_out(Some(hotplug), cores, patience, function)
+    }
+
+    /// Takes the hotplug lock where the caller does not hold it, until all parts are given out.
+    fn carry_out<'a>(
+        &mut self,
+        held: Option<&HotplugLock>,
+        cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)> + Clone,
+        patience: impl Fn() -> u32,
+        function: &(dyn Fn(Cpu) + Sync),
+    ) -> Missing {
+        stack_pin_init!(let run = Run::new(function));
         make_threads(cores.clone());
-        let left_out = self.post(hotplug, &run, cores);
+        let taken = held.is_none().then(HotplugLock::lock);
+        // SAFETY: `run` lives to the end of this function, and `wait` returns when all parts have ended.
+        let left_out = unsafe { self.post(&run, cores) };
+        drop(taken);
         let starved = self.wait(&run, patience);
         Missing { left_out, starved }
     }
 
-    /// Gives the threads their parts. Returns how many cores were left out.
+    /// Gives the threads their parts, under the hotplug lock. Returns how many cores were left out.
     ///
-    /// `run` has to stay where it is until [`Self::wait`] has returned.
-    fn post<'a>(
+    /// # Safety
+    ///
+    /// `run` lives until [`Self::wait`] has returned for it.
+    unsafe fn post<'a>(
         &mut self,
-        _hotplug: &HotplugLock,
         run: &Run<'_>,
         cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)>,
     ) -> usize {
-        // SAFETY: `run` stays where it is, by the function's contract.
-        unsafe { bindings::init_completion(run.done.get()) };
         let shared: *const Run<'_> = run;
         let mut left_out = 0usize;
         for (thread, cpu) in cores {
             run.left.fetch_add(1, Relaxed);
             let room = self.parts.len() < self.parts.capacity() && cpu.online();
             // SAFETY: No part of this client's is with the thread, by the invariant. `run` lives until
-            // all parts have ended, by the function's contract.
+            // all parts have ended, by the contract above.
             let posted = room && unsafe { thread.post(self.client, cpu, shared.cast_mut().cast()) };
             if !posted {
                 left_out = left_out.saturating_add(1);
@@ -221,7 +239,7 @@ impl Batch {
         let mut starved = 0usize;
         // The caller's own.
         run.end();
-        // SAFETY: Initialised in `post`; may sleep.
+        // SAFETY: Initialised by the invariant of `Run`.
         while unsafe {
             bindings::wait_for_completion_timeout(run.done.get(), msecs_to_jiffies(LOOK_MS))
         } == 0

@@ -285,6 +285,6 @@ impl Drop for CoreThread {
 ///
 /// With lazy preemption who becomes ready to run waits for the next tick, even behind SCHED_IDLE.
 pub(crate) fn give_way() {
-    // SAFETY: In thread context without locks, by the function's contract.
+    // SAFETY: Nothing has to hold beside the context.
     unsafe { bindings::schedule() };
 }

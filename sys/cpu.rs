@@ -86,7 +86,7 @@ impl HotplugLock {
     ///
     /// Must not be called from a hotplug callback, which already holds it exclusively.
     pub(crate) fn lock() -> Self {
-        // SAFETY: May sleep, which the caller allows; released in `drop`.
+        // SAFETY: Nothing has to hold beside the context. Released in `drop`.
         unsafe { bindings::cpus_read_lock() };
         Self(PhantomData)
     }
@@ -137,9 +137,9 @@ impl OnCpu {
 }
 
 /// A point at which another task may get the CPU, where the kernel asks for such points. With preemption
-/// it does not. Must be called where sleeping is allowed.
+/// it does not. May sleep.
 pub(crate) fn cond_resched() {
-    // SAFETY: Called in thread context without locks, by the function's contract.
+    // SAFETY: Nothing has to hold beside the context.
     unsafe { shim::rmpopt_cond_resched() };
 }
 
@@ -163,7 +163,8 @@ where
         function: Some(function),
         result: None,
     };
-    // SAFETY: Interrupts are on, as the caller may sleep. The call is over when this returns.
+    // SAFETY: The call is over when this returns, so that `call` outlives it; nobody else uses it
+    // meanwhile.
     unsafe { shim::rmpopt_call_on(cpu.0, interrupted::<F, R>, (&raw mut call).cast()) };
     call.result
 }
@@ -188,10 +189,10 @@ pub(crate) fn node_distance(from: u32, to: u32) -> u32 {
 }
 
 /// Sleeps for so many microseconds, by a timer of this CPU and without counting as load. In thread
-/// context.
+/// context, may sleep.
 pub(crate) fn sleep_us(time: u64) {
     let time = usize::try_from(time).unwrap_or(usize::MAX);
-    // SAFETY: In thread context, by the function's contract.
+    // SAFETY: Any times may be given.
     unsafe { bindings::usleep_range_state(time, time.saturating_mul(2), bindings::TASK_IDLE) };
 }
 

@@ -204,6 +204,6 @@ impl Drop for Kick {
 pub(crate) fn sleep_unless(flag: &Atomic<bool>, patience: Option<Msecs>) {
     let jiffies = patience.map(msecs_to_jiffies);
     let timeout = jiffies.and_then(|jiffies| ffi::c_long::try_from(jiffies).ok());
-    // SAFETY: The flag outlives the call; in thread context, by the function's contract.
+    // SAFETY: The flag outlives the call.
     unsafe { shim::rmpopt_sleep_unless(flag.as_ptr(), timeout.unwrap_or(ffi::c_long::MAX)) };
 }

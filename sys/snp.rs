@@ -34,7 +34,7 @@ extern "C" {
 
 /// Who is told that an initialisation of SNP begins.
 pub(crate) trait Listener: Send + Sync + 'static {
-    /// One has begun, or several. In task context, may sleep.
+    /// One has begun, or several. In thread context, may sleep.
     fn initialising(&self);
 }
 
@@ -64,7 +64,7 @@ impl<T: Listener> Watch<T> {
         })
     }
 
-    /// Called in task context, by work that is cancelled before the target goes away.
+    /// Called in thread context, by work that is cancelled before the target goes away.
     ///
     /// # Safety
     ///
@@ -108,15 +108,15 @@ pub(crate) fn close() {
 
 /// Whether there is a driver that may initialise SNP. May sleep.
 pub(crate) fn driver_there() -> bool {
-    // SAFETY: In task context, by the function's contract.
+    // SAFETY: Nothing has to hold beside the context.
     unsafe { rmpopt_snp_ccp_there() }
 }
 
 /// Waits until each initialisation that [`begun`] has counted so far is over, with `unseen` also those that
-/// it has not counted; that may take seconds. False where it cannot be told now: the driver is just
-/// being loaded. In task context, without locks; one caller at a time.
+/// it has not counted. False where it cannot be told now: the driver is just being loaded. May sleep,
+/// for seconds.
 pub(crate) fn wait(unseen: bool) -> bool {
-    // SAFETY: In task context and once at a time, by the function's contract.
+    // SAFETY: Nothing has to hold beside the context.
     unsafe { rmpopt_snp_wait(unseen) }
 }
 
