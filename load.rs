@@ -92,13 +92,17 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
     if matches!(engine.role, Role::Observe(_)) {
         return None;
     }
-    match wanted.then(|| Probes::register(engine.clone())) {
-        Some(Ok(probes)) => Some(probes),
-        failed => {
+    let polling = POLL_MS / 1000;
+    if !wanted {
+        pr_notice!("the kernel's RMP functions are not watched (probes=0): all regions are reported every {polling} s instead\n");
+        return None;
+    }
+    match Probes::register(engine.clone()) {
+        Ok(probes) => Some(probes),
+        Err(e) => {
             pr_warn!(
-                "the kernel's RMP functions are not watched ({}): all regions are reported every {} s instead\n",
-                failed.and_then(Result::err).map_or(0, Error::to_errno),
-                POLL_MS / 1000
+                "the kernel's RMP functions are not watched ({}): all regions are reported every {polling} s instead\n",
+                e.to_errno()
             );
             None
         }
