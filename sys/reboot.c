@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tells Rust that the machine is about to restart. sys/reboot.rs declares the same functions. */
+/* Tells Rust that the machine is about to restart. */
 #include <linux/notifier.h>
 #include <linux/reboot.h>
 
-int rmpopt_reboot_register(void (*rebooting)(void *data), void *data);
-void rmpopt_reboot_unregister(void);
+#include "reboot.h"
 
 static void (*rmpopt_rebooting)(void *data);
 static void *rmpopt_reboot_data;

@@ -189,7 +189,7 @@ static void rmpopt_direct_remove(unsigned int count)
 	}
 	synchronize_rcu_tasks();
 	while (rmpopt_direct_calls_sum())
-		msleep(1);
+		usleep_range(USEC_PER_MSEC, 2 * USEC_PER_MSEC);
 	synchronize_rcu_tasks();
 }
 

@@ -74,7 +74,7 @@ static int initialise(bool refused)
 	pr_info("SNP_INIT is over\n");
 	wbinvd_on_all_cpus();
 	/* What the driver does before it lets others have the mutex. */
-	msleep(10);
+	usleep_range(10 * USEC_PER_MSEC, 12 * USEC_PER_MSEC);
 	return 0;
 }
 

@@ -25,7 +25,7 @@ static struct fprobe empty_probe = {
 static int empty_probe_register(void)
 {
 	/* Registering sorts them in place. */
-	const char *symbols[] = { "psmash", "rmp_make_private", "rmp_make_shared" };
+	const char *symbols[3] = { "psmash", "rmp_make_private", "rmp_make_shared" };
 
 	return register_fprobe_syms(&empty_probe, symbols, ARRAY_SIZE(symbols));
 }

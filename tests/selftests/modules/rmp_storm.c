@@ -248,13 +248,15 @@ DEFINE_WRITE_FILE(probe);
 
 /* Somebody else's direct call: it does nothing and returns to the function. */
 void taken_trampoline(void);
-asm(".pushsection .text, \"ax\", @progbits\n"
-    ".type taken_trampoline, @function\n"
-    "taken_trampoline:\n"
-    ASM_ENDBR
-    ASM_RET
-    ".size taken_trampoline, . - taken_trampoline\n"
-    ".popsection\n");
+asm(
+	".pushsection .text, \"ax\", @progbits\n"
+	".type taken_trampoline, @function\n"
+	"taken_trampoline:\n"
+	ASM_ENDBR
+	ASM_RET
+	".size taken_trampoline, . - taken_trampoline\n"
+	".popsection\n"
+);
 
 static struct ftrace_ops taken;
 static bool taken_active;

@@ -6,7 +6,7 @@
  * stdin and answers "ok" or "error: WHAT: ERRNO":
  *
  *	punch FIRST COUNT	a hole in its memory, in pages
- *	shared FIRST COUNT	memory attributes: not private
+ *	shared FIRST COUNT	memory attributes: shared
  *	private FIRST COUNT	private again
  *	fault FIRST COUNT	KVM_PRE_FAULT_MEMORY
  *	close vcpu|vm|memory	a descriptor

@@ -158,12 +158,12 @@ static bool value_of(const char *text, const char *key, char mark, char *out, si
 			text += length + 1;
 			while (*text == ' ')
 				text++;
-			length = strcspn(text, " \n");
+			length = strcspn(text, "\n ");
 			snprintf(out, size, "%.*s", (int)length, text);
 			return true;
 		}
-		text += strcspn(text, " \n");
-		text += strspn(text, " \n");
+		text += strcspn(text, "\n ");
+		text += strspn(text, "\n ");
 	}
 	return false;
 }

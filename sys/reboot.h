@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What Rust asks of reboot.c. sys/reboot.rs declares the same: change both together. */
+#ifndef RMPOPT_REBOOT_H
+#define RMPOPT_REBOOT_H
+
+int rmpopt_reboot_register(void (*rebooting)(void *data), void *data);
+void rmpopt_reboot_unregister(void);
+
+#endif
