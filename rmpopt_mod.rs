@@ -69,7 +69,7 @@ impl kernel::InPlaceModule for Rmpopt {
                 probes: load::probes(&engine, probes),
                 snp_watch: load::snp_watch(&engine),
                 thread: load::thread(&engine)?,
-                reboot: Reboot::new(engine.clone())?,
+                reboot: Reboot::register(engine.clone())?,
                 controls <- configfs::directory(engine.clone()),
                 // The last one: a file that is open does not keep a module whose loading fails.
                 status: debugfs::files(&engine)?,

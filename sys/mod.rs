@@ -40,7 +40,7 @@ pub(crate) mod params;
 pub(crate) mod physmem;
 pub(crate) mod probe;
 pub(crate) mod reboot;
+mod registration;
 mod shim;
-mod single;
 pub(crate) mod snp;
 pub(crate) mod trace;

@@ -3,26 +3,24 @@
 //! Probes on the kernel's RMP functions, and the counters of regions that they write. What runs in
 //! these functions is in `probe/`.
 
-use super::single::Single;
-use core::ffi::c_void;
+use super::registration::{
+    Callback,
+    Facility,
+    Registration,
+    Single, //
+};
 use kernel::{
     error::to_result,
     ffi,
     prelude::*,
-    sync::{
-        atomic::Atomic,
-        Arc, //
-    },
+    sync::atomic::Atomic, //
 };
 
 extern "C" {
     fn rmpopt_counters_cover(gib: u64, state: u64) -> ffi::c_int;
     fn rmpopt_counters_of(gib: u64) -> *const RegionCounters;
     fn rmpopt_counters_free();
-    fn rmpopt_probe_register(
-        kick: unsafe extern "C" fn(*mut c_void),
-        data: *mut c_void,
-    ) -> ffi::c_int;
+    fn rmpopt_probe_register(kick: Callback, data: *mut ffi::c_void) -> ffi::c_int;
     fn rmpopt_probe_unregister();
     fn rmpopt_probe_kind() -> ffi::c_int;
     fn rmpopt_probe_missed() -> ffi::c_ulong;
@@ -134,51 +132,35 @@ pub(crate) enum Kind {
     Fprobe,
 }
 
-/// Probes on rmp_make_private, rmp_make_shared and psmash. There is one value at a time. Dropping it
-/// removes them.
-pub(crate) struct Probes<T: Kick> {
-    _target: Arc<T>,
-    _single: Single,
-}
+/// Probes on rmp_make_private, rmp_make_shared and psmash, which count from their registration on.
+/// Dropping it removes them.
+///
+/// Registering them fails with what the kernel says where it cannot: ENOENT without these functions,
+/// EPERM under lockdown, EOPNOTSUPP or ENODEV without the machinery; ENOMEM.
+pub(crate) type Probes<T> = Registration<RmpFunctions, T>;
 
-impl<T: Kick> Probes<T> {
-    /// Begins to count. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// EBUSY where there is another value; ENOMEM; what the kernel says where it cannot: ENOENT without
-    /// these functions, EPERM under lockdown, EOPNOTSUPP or ENODEV without the machinery.
-    pub(crate) fn register(target: Arc<T>) -> Result<Self> {
+/// The probes of `probe/`.
+pub(crate) struct RmpFunctions;
+
+// SAFETY: Handlers make the calls, and run from the registration of the first probe until unregistering
+// has waited for all of them. The counters that they write stay as long: the target owns them.
+unsafe impl<T: Kick> Facility<T> for RmpFunctions {
+    const REGISTER: unsafe extern "C" fn(Callback, *mut ffi::c_void) -> ffi::c_int =
+        rmpopt_probe_register;
+    const UNREGISTER: unsafe extern "C" fn() = rmpopt_probe_unregister;
+
+    fn taken() -> &'static Atomic<bool> {
         static TAKEN: Atomic<bool> = Atomic::new(false);
-        let single = Single::take(&TAKEN)?;
-        let data = Arc::as_ptr(&target).cast_mut().cast();
-        let _counters = target.counters();
-        // SAFETY: Nobody else has registered anything, as `single` says. `target` is kept until the
-        // probes are gone, and with it the counters, which it has lent.
-        match unsafe { rmpopt_probe_register(Self::kick, data) } {
-            0.. => Ok(Self {
-                _target: target,
-                _single: single,
-            }),
-            err => Err(Error::from_errno(err)),
-        }
+        &TAKEN
     }
 
-    /// Called in the context of a conversion, by probes that are gone before the target goes away.
-    ///
-    /// # Safety
-    ///
-    /// `data` is a `T`.
-    unsafe extern "C" fn kick(data: *mut c_void) {
-        // SAFETY: By the contract above.
-        unsafe { &*data.cast::<T>() }.kick();
+    fn require(target: &T) {
+        let _: &Counters = target.counters();
     }
-}
 
-impl<T: Kick> Drop for Probes<T> {
-    fn drop(&mut self) {
-        // SAFETY: Registered in `register`.
-        unsafe { rmpopt_probe_unregister() };
+    /// In the context of a conversion.
+    fn call(target: &T) {
+        target.kick();
     }
 }
 

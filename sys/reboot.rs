@@ -2,22 +2,18 @@
 
 //! The end of this kernel: restart, power-off, or kexec into another one.
 
-use super::single::Single;
+use super::registration::{
+    Callback,
+    Facility,
+    Registration, //
+};
 use kernel::{
-    error::to_result,
     ffi,
-    prelude::*,
-    sync::{
-        atomic::Atomic,
-        Arc, //
-    },
+    sync::atomic::Atomic, //
 };
 
 extern "C" {
-    fn rmpopt_reboot_register(
-        rebooting: unsafe extern "C" fn(*mut ffi::c_void),
-        data: *mut ffi::c_void,
-    ) -> ffi::c_int;
+    fn rmpopt_reboot_register(rebooting: Callback, data: *mut ffi::c_void) -> ffi::c_int;
     fn rmpopt_reboot_unregister();
 }
 
@@ -27,44 +23,25 @@ pub(crate) trait Listener: Send + Sync + 'static {
     fn rebooting(&self);
 }
 
-/// A registered [`Listener`]. There is one value at a time. Dropping it ends the calls and waits for
-/// one that is under way.
-pub(crate) struct Reboot<T: Listener> {
-    _listener: Arc<T>,
-    _single: Single,
-}
+/// A registered [`Listener`]. Dropping it ends the calls and waits for one that is under way.
+pub(crate) type Reboot<T> = Registration<Notifier, T>;
 
-impl<T: Listener> Reboot<T> {
-    /// Registers the listener. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// EBUSY where there is another value.
-    pub(crate) fn new(listener: Arc<T>) -> Result<Self> {
+/// The notifier of `reboot.c`.
+pub(crate) struct Notifier;
+
+// SAFETY: The kernel calls a notifier from its registration until unregister_reboot_notifier() has
+// returned.
+unsafe impl<T: Listener> Facility<T> for Notifier {
+    const REGISTER: unsafe extern "C" fn(Callback, *mut ffi::c_void) -> ffi::c_int =
+        rmpopt_reboot_register;
+    const UNREGISTER: unsafe extern "C" fn() = rmpopt_reboot_unregister;
+
+    fn taken() -> &'static Atomic<bool> {
         static TAKEN: Atomic<bool> = Atomic::new(false);
-        let single = Single::take(&TAKEN)?;
-        let data = Arc::as_ptr(&listener).cast_mut().cast();
-        // SAFETY: Nobody else has registered anything, as `single` says. `rebooting` takes a `T`, and
-        // `listener` keeps it alive until it is unregistered.
-        to_result(unsafe { rmpopt_reboot_register(Self::rebooting, data) })?;
-        Ok(Self {
-            _listener: listener,
-            _single: single,
-        })
+        &TAKEN
     }
 
-    /// # Safety
-    ///
-    /// `data` is a `T`.
-    unsafe extern "C" fn rebooting(data: *mut ffi::c_void) {
-        // SAFETY: By the contract above.
-        unsafe { &*data.cast::<T>() }.rebooting();
-    }
-}
-
-impl<T: Listener> Drop for Reboot<T> {
-    fn drop(&mut self) {
-        // SAFETY: Registered in `new`.
-        unsafe { rmpopt_reboot_unregister() };
+    fn call(target: &T) {
+        target.rebooting();
     }
 }

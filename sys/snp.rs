@@ -5,22 +5,19 @@
 
 use super::{
     cpu::OnCpu,
-    single::Single, //
+    registration::{
+        Callback,
+        Facility,
+        Registration, //
+    }, //
 };
-use core::ffi::c_void;
 use kernel::{
-    error::to_result,
     ffi,
-    prelude::*,
-    sync::{
-        atomic::Atomic,
-        Arc, //
-    },
+    sync::atomic::Atomic, //
 };
 
 extern "C" {
-    fn rmpopt_snp_watch(begins: unsafe extern "C" fn(*mut c_void), data: *mut c_void)
-        -> ffi::c_int;
+    fn rmpopt_snp_watch(begins: Callback, data: *mut ffi::c_void) -> ffi::c_int;
     fn rmpopt_snp_unwatch();
     fn rmpopt_snp_begun() -> u32;
     fn rmpopt_snp_open() -> bool;
@@ -38,47 +35,28 @@ pub(crate) trait Listener: Send + Sync + 'static {
     fn initialising(&self);
 }
 
-/// A probe at the beginning of each initialisation. Dropping it removes the probe. There is one value
-/// at a time.
-pub(crate) struct Watch<T: Listener> {
-    _target: Arc<T>,
-    _single: Single,
-}
+/// A probe at the beginning of each initialisation. Dropping it removes the probe.
+///
+/// Registering it fails with EINVAL where the kernel has no function to watch; EBUSY where the sysctl
+/// `kernel.ftrace_enabled` is 0; ENODEV where ftrace has stopped working; ENOMEM.
+pub(crate) type Watch<T> = Registration<Probe, T>;
 
-impl<T: Listener> Watch<T> {
-    /// Begins to watch. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// EINVAL where the kernel has no function to watch; EBUSY where there is another value, or the
-    /// sysctl `kernel.ftrace_enabled` is 0; ENODEV where ftrace has stopped working; ENOMEM.
-    pub(crate) fn register(target: Arc<T>) -> Result<Self> {
+/// The probe of `snp.c`.
+pub(crate) struct Probe;
+
+// SAFETY: Work that is queued from the registration on makes the calls, and unregistering waits for it.
+unsafe impl<T: Listener> Facility<T> for Probe {
+    const REGISTER: unsafe extern "C" fn(Callback, *mut ffi::c_void) -> ffi::c_int =
+        rmpopt_snp_watch;
+    const UNREGISTER: unsafe extern "C" fn() = rmpopt_snp_unwatch;
+
+    fn taken() -> &'static Atomic<bool> {
         static TAKEN: Atomic<bool> = Atomic::new(false);
-        let single = Single::take(&TAKEN)?;
-        let data = Arc::as_ptr(&target).cast_mut().cast();
-        // SAFETY: Nobody else watches, as `single` says. `target` is kept until nobody is called any more.
-        to_result(unsafe { rmpopt_snp_watch(Self::begins, data) })?;
-        Ok(Self {
-            _target: target,
-            _single: single,
-        })
+        &TAKEN
     }
 
-    /// Called in thread context, by work that is cancelled before the target goes away.
-    ///
-    /// # Safety
-    ///
-    /// `data` is a `T`.
-    unsafe extern "C" fn begins(data: *mut c_void) {
-        // SAFETY: By the contract above.
-        unsafe { &*data.cast::<T>() }.initialising();
-    }
-}
-
-impl<T: Listener> Drop for Watch<T> {
-    fn drop(&mut self) {
-        // SAFETY: Registered in `register`.
-        unsafe { rmpopt_snp_unwatch() };
+    fn call(target: &T) {
+        target.initialising();
     }
 }
 
