@@ -20,6 +20,17 @@ pub(crate) enum Size {
     Block,
 }
 
+impl Size {
+    /// What an entry stands for by its page size bit.
+    const fn of(block: bool) -> Self {
+        if block {
+            Self::Block
+        } else {
+            Self::Page
+        }
+    }
+}
+
 /// To whom a page belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -71,11 +82,7 @@ impl Entry {
         let [g0, g1, g2, g3, g4, g5, g6, g7, assigned, size, immutable, _, a0, a1, a2, a3] = bytes;
         Self {
             assigned: assigned & 1 != 0,
-            size: if size & 1 != 0 {
-                Size::Block
-            } else {
-                Size::Page
-            },
+            size: Size::of(size & 1 != 0),
             immutable: immutable & 1 != 0,
             gpa: u64::from_le_bytes([g0, g1, g2, g3, g4, g5, g6, g7]),
             asid: u32::from_le_bytes([a0, a1, a2, a3]),
@@ -89,11 +96,7 @@ impl Entry {
     pub(crate) const fn from_raw(low: u64) -> Self {
         Self {
             assigned: low & 1 != 0,
-            size: if low & 2 != 0 {
-                Size::Block
-            } else {
-                Size::Page
-            },
+            size: Size::of(low & 2 != 0),
             immutable: low & 4 != 0,
             gpa: low & (((1 << 39) - 1) << 12),
             asid: ((low >> 51) & 0x3ff) as u32,
