@@ -5,19 +5,9 @@
 use crate::model::addr::REGION;
 use crate::model::kind::Kind;
 use crate::model::layout::Request;
-use crate::model::switches::{choice, Switches};
+use crate::model::switches::{choice, Flag, Switches};
 use std::path::PathBuf;
 use std::time::Duration;
-
-choice! {
-    /// A flag.
-    pub enum Flag {
-        /// Yes.
-        On = "on",
-        /// No.
-        Off = "off",
-    }
-}
 
 choice! {
     /// What time an RMPOPT takes.

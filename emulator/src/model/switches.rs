@@ -36,6 +36,16 @@ macro_rules! choice {
 pub(crate) use choice;
 
 choice! {
+    /// On or off.
+    pub enum Flag {
+        /// Yes.
+        On = "on",
+        /// No.
+        Off = "off",
+    }
+}
+
+choice! {
     /// RMPOPT with an address outside the core's window.
     pub enum OutsideWindow {
         /// CF is 0.
@@ -177,16 +187,6 @@ choice! {
     }
 }
 
-choice! {
-    /// The firmware processor offers the full shutdown of SNP.
-    pub enum X86Shutdown {
-        /// The driver shuts SNP down for good.
-        On = "on",
-        /// The driver's shutdown leaves SnpEn, RMPOPT_BASE and the RMP.
-        Off = "off",
-    }
-}
-
 /// How long a scan's result stays in the memory that the cores share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoredResult {
@@ -250,8 +250,9 @@ pub struct Switches {
     pub stored_result: StoredResult,
     /// See [`DuringInit`].
     pub during_init: DuringInit,
-    /// See [`X86Shutdown`].
-    pub x86_shutdown: X86Shutdown,
+    /// The firmware processor offers the full shutdown of SNP. Without it the driver's shutdown leaves SnpEn,
+    /// RMPOPT_BASE and the RMP.
+    pub x86_shutdown: Flag,
 }
 
 impl Default for Switches {
@@ -270,7 +271,7 @@ impl Default for Switches {
             rules: Rules::Fatal,
             stored_result: StoredResult::Kept,
             during_init: DuringInit::Fatal,
-            x86_shutdown: X86Shutdown::Off,
+            x86_shutdown: Flag::Off,
         }
     }
 }
@@ -296,7 +297,7 @@ impl Switches {
             "rules" => put(&mut self.rules, Rules::parse(value)),
             "stored_result" => put(&mut self.stored_result, StoredResult::parse(value)),
             "during_init" => put(&mut self.during_init, DuringInit::parse(value)),
-            "x86_shutdown" => put(&mut self.x86_shutdown, X86Shutdown::parse(value)),
+            "x86_shutdown" => put(&mut self.x86_shutdown, Flag::parse(value)),
             _ => return None,
         })
     }

@@ -11,7 +11,7 @@ mod guest;
 mod page;
 
 use super::platform::Phase;
-use super::switches::{choice, X86Shutdown};
+use super::switches::{choice, Flag};
 use super::{Fatal, Machine, Memory};
 use buffer::{Buffer, C_BIT};
 pub use guest::Context;
@@ -341,7 +341,7 @@ impl Machine {
         let page = buffer.address(8)?;
         self.may_write(page)?;
         let mut info = [0; 16];
-        if self.switches.x86_shutdown == X86Shutdown::On {
+        if self.switches.x86_shutdown == Flag::On {
             info[8..12].copy_from_slice(&X86_SHUTDOWN.to_le_bytes());
         }
         Ok(Buffer {
@@ -404,8 +404,8 @@ impl Machine {
             return Err(Status::DFFLUSH_REQUIRED.into());
         }
         match (flags & 2 != 0, self.switches.x86_shutdown) {
-            (true, X86Shutdown::Off) => return Err(Status::INVALID_PARAM.into()),
-            (true, X86Shutdown::On) => self.snp_off(),
+            (true, Flag::Off) => return Err(Status::INVALID_PARAM.into()),
+            (true, Flag::On) => self.snp_off(),
             (false, _) => self.snp_off_legacy(),
         }
         self.firmware.contexts.clear();
