@@ -224,9 +224,8 @@ static int result_show(struct seq_file *m, void *v)
 }
 DEFINE_SHOW_ATTRIBUTE(result);
 
-static bool empty_active;
-
-static ssize_t probe_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
+/* Writes of 1 and 0, for what can be switched. */
+static ssize_t switch_write(const char __user *user, size_t len, int (*set)(bool active))
 {
 	bool active;
 	int ret = kstrtobool_from_user(user, len, &active);
@@ -235,14 +234,29 @@ static ssize_t probe_write(struct file *file, const char __user *user, size_t le
 		return ret;
 
 	mutex_lock(&run_lock);
+	ret = set(active);
+	mutex_unlock(&run_lock);
+	return ret ?: len;
+}
+
+static bool empty_active;
+
+static int set_probe(bool active)
+{
+	int ret = 0;
+
 	if (active && !empty_active)
 		ret = empty_probe_register();
 	else if (!active && empty_active)
 		ret = unregister_fprobe(&empty_probe);
 	if (!ret)
 		empty_active = active;
-	mutex_unlock(&run_lock);
-	return ret ?: len;
+	return ret;
+}
+
+static ssize_t probe_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
+{
+	return switch_write(user, len, set_probe);
 }
 DEFINE_WRITE_FILE(probe);
 
@@ -280,16 +294,7 @@ static int set_taken(bool active)
 
 static ssize_t taken_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
 {
-	bool active;
-	int ret = kstrtobool_from_user(user, len, &active);
-
-	if (ret)
-		return ret;
-
-	mutex_lock(&run_lock);
-	ret = set_taken(active);
-	mutex_unlock(&run_lock);
-	return ret ?: len;
+	return switch_write(user, len, set_taken);
 }
 DEFINE_WRITE_FILE(taken);
 
@@ -418,8 +423,7 @@ static void __exit rmp_storm_exit(void)
 {
 	debugfs_remove(dir);
 	set_taken(false);
-	if (empty_active)
-		unregister_fprobe(&empty_probe);
+	set_probe(false);
 	free_blocks();
 }
 
