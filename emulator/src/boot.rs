@@ -13,7 +13,7 @@ const ROOT_END: u64 = 0x10_0000;
 const HEADER: usize = 36;
 /// Bytes of the IVRS before its blocks.
 const IVRS_HEADER: usize = 48;
-/// Longest table that is believed.
+/// Longest table that is read.
 const MAX_TABLE: usize = 1 << 20;
 /// Blocks that hold the extended feature register, and its place in them.
 const BLOCK_TYPES: [u8; 2] = [0x11, 0x40];
@@ -205,21 +205,21 @@ mod tests {
     }
 
     #[test]
-    fn no_table_is_told() {
+    fn a_missing_table_is_an_error() {
         let ram = Ram(RefCell::new(vec![0; index(ROOT_END)]), None);
         let why = announce_iommu_snp(&ram).unwrap_err();
         assert!(why.contains("no ACPI table IVRS"), "{why}");
     }
 
     #[test]
-    fn a_table_without_room_for_the_bit_is_told() {
+    fn a_table_without_room_for_the_bit_is_an_error() {
         let why = announce_iommu_snp(&ram_with_ivrs(0x10)).unwrap_err();
         assert!(why.contains("no block of type 11h or 40h"), "{why}");
         announce_iommu_snp(&ram_with_ivrs(0x40)).unwrap();
     }
 
     #[test]
-    fn a_table_that_cannot_be_written_is_told() {
+    fn a_table_that_cannot_be_written_is_an_error() {
         struct Rom(Ram);
         impl Memory for Rom {
             fn read(&self, pa: u64, bytes: &mut [u8]) -> bool {

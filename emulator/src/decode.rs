@@ -20,7 +20,7 @@ pub enum Instruction {
 }
 
 impl Instruction {
-    /// Knows an instruction. QEMU has found its length.
+    /// The instruction that these bytes are; QEMU has found its length.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [0x0f, 0xa2] => Self::Cpuid,
@@ -45,7 +45,7 @@ impl Instruction {
         }
     }
 
-    /// An instruction of that length can be one of these.
+    /// Some instruction has that length.
     pub fn possible(length: usize) -> bool {
         matches!(length, 1 | 2 | 4)
     }
@@ -85,7 +85,7 @@ impl Consumer {
     /// Longest of them.
     pub const MAX_LENGTH: usize = 6;
 
-    /// Knows the consumer that `bytes` start with.
+    /// The consumer that `bytes` start with.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match *bytes {
             [op @ (0x72 | 0x73), offset, ..] => Some(Self::Jump {

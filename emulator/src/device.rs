@@ -4,8 +4,8 @@
 //!
 //! The device is QEMU's ivshmem-doorbell. BAR 2 is plain memory, where the ccp driver expects the registers, so nothing
 //! happens by a store alone. The plugin therefore looks at the stores of the form that the kernel's iowrite32() has, and
-//! tells this file of them. A command that takes time is finished in the driver's interrupt handler, when it writes the
-//! interrupt status: there is a vCPU then, without which guest memory cannot be reached.
+//! tells this file of them. A command that takes time is finished when the driver's interrupt handler writes the interrupt
+//! status: guest memory can be reached only while a vCPU executes something.
 
 use crate::header::{self, WITH_PSP};
 use crate::model::psp::{Answer, Status};
@@ -66,7 +66,7 @@ pub struct Device {
     lines: Arc<Lines>,
     /// Where BAR 2 was found last.
     bar: Option<u64>,
-    /// What the address port was last written.
+    /// What was last written to the address port.
     address: u32,
     /// The command under way that takes time.
     pending: Option<u32>,
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_elsewhere_is_none_to_the_device() {
+    fn a_store_elsewhere_does_nothing() {
         let (mut device, mut machine, ram) = device();
         store(&mut device, &mut machine, &ram, COMMAND, 0x00ff << 16).unwrap();
         assert_eq!(load(&ram, COMMAND), 0x00ff << 16);
@@ -318,7 +318,7 @@ mod tests {
         m.snp_prepare();
         store(&mut d, &mut m, &ram, COMMAND, command | INTERRUPT_ME).unwrap();
         assert_eq!(m.phase(), Phase::Initialising);
-        // An interrupt of before does not finish it.
+        // An interrupt that comes before its time has passed does not finish it.
         if !d.due.load(Ordering::SeqCst) {
             store(&mut d, &mut m, &ram, INTERRUPT_STATUS, COMMAND_DONE).unwrap();
         }

@@ -16,20 +16,20 @@ use crate::session::Session;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// An MSR that QEMU answers with #GP, read or written: the x2APIC has none of that number.
+/// A number that QEMU answers with #GP when it is read or written: no register of the x2APIC has it.
 const REFUSED_MSR: u64 = 0x80e;
 /// CPUID with these is a request to the test port.
 const PORT_EAX: u64 = header::number(EMU_H, "EMU_EAX");
 const PORT_ECX: u64 = header::number(EMU_H, "EMU_ECX");
 
-/// The plugin: what it was told, and the run once the guest's kernel has started.
+/// The plugin: its options, and the run, which begins when the guest's kernel has started.
 pub struct Plugin {
     options: Options,
     cpus: u64,
     session: OnceLock<Mutex<Session>>,
     /// Held while the run begins.
     starting: Mutex<()>,
-    /// RCX of a vCPU while it holds [`REFUSED_MSR`] for QEMU to raise #GP.
+    /// The guest's RCX of each vCPU whose RCX holds [`REFUSED_MSR`], so that QEMU raises #GP.
     refused: Vec<Mutex<Option<u64>>>,
     /// The firmware processor's device, if there is one.
     device: Option<Mutex<Device>>,
@@ -109,7 +109,8 @@ impl Plugin {
         }
     }
 
-    /// The vCPU has taken an exception: if it was ours, its RCX is its own again before the guest sees it.
+    /// The vCPU has taken an exception. Where [`REFUSED_MSR`] was the cause, RCX gets the guest's value back before the
+    /// guest sees it.
     pub fn exception(&self, vcpu: u64, set_rcx: impl FnOnce(u64)) {
         if let Some(rcx) = self.refused(vcpu).and_then(|mut r| r.take()) {
             set_rcx(rcx);
@@ -131,7 +132,7 @@ impl Plugin {
         lock(session).machine.skips_check(vcpu, region)
     }
 
-    /// The run; it begins when the kernel first asks for anything, because then the firmware is done.
+    /// The run. It begins with the kernel's first instruction of these: the firmware is done then.
     fn session(&self, cpu: &dyn Cpu) -> Result<&Mutex<Session>, Fatal> {
         if let Some(session) = self.session.get() {
             return Ok(session);
@@ -169,7 +170,7 @@ impl Plugin {
         Ok(session)
     }
 
-    /// `in` and `out`, by which the kernel asks the firmware processor who it is.
+    /// `in` and `out`, by which the kernel reads the identity of the firmware processor.
     fn port(&self, instruction: Instruction, next: Next, cpu: &dyn Cpu) -> Option<Next> {
         if !matches!(instruction, Instruction::In | Instruction::Out) {
             return None;

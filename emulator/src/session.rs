@@ -71,7 +71,7 @@ impl Session {
         serde_json::to_value(&*counters).unwrap_or(Value::Null)
     }
 
-    /// One number by its dotted path. A region that never appeared has all its numbers, and they are 0.
+    /// One number by its dotted path. All numbers of a region that was never used are 0.
     pub fn get(&mut self, guest: &dyn Guest, path: &str) -> Option<Value> {
         let mut all = self.counters(guest);
         let keys: Vec<&str> = path.split('.').collect();
@@ -81,7 +81,7 @@ impl Session {
                 "regions" => json!(RegionChanges::default()),
                 _ => return None,
             };
-            // As it is written there: 07 is no region, or it would read 0 whatever 7 has.
+            // Only a region's own form names it: 07 would read 0 whatever region 7 has.
             let region = gib.parse::<u64>().ok()?.to_string();
             let regions = all.get_mut(part)?.get_mut("by_region")?;
             regions.as_object_mut()?.entry(region).or_insert(zeros);
@@ -228,7 +228,7 @@ pub mod tests {
     }
 
     #[test]
-    fn a_counter_that_there_is_not_is_told_even_of_a_region_that_never_appeared() {
+    fn an_unknown_counter_is_none_even_in_a_region_that_was_never_used() {
         let ram = Ram::default();
         let mut machine = ready(&ram);
         rmpopt(&mut machine, 0, FREE, 0);
@@ -258,7 +258,7 @@ pub mod tests {
     }
 
     #[test]
-    fn reading_a_region_that_never_appeared_makes_it_appear_nowhere() {
+    fn reading_a_region_that_was_never_used_leaves_no_trace() {
         let ram = Ram::default();
         let mut session = session(Kind::Zen6, &ram);
         session.get(&ram, "rmpopt.by_region.5.verify").unwrap();

@@ -294,7 +294,7 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
     let score = global.score(INSTRUCTIONS);
     // SAFETY: QEMU gave the block for this callback.
     let count = unsafe { qemu_plugin_tb_n_insns(tb) };
-    // A run of instructions that retire together: it ends where ours leaves the block.
+    // Consecutive instructions are counted together; one of ours ends them, as it may leave the block.
     let mut run: Option<(*mut Insn, u64)> = None;
     for i in 0..count {
         // SAFETY: `i` is below the number of instructions.

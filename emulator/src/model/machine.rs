@@ -166,7 +166,7 @@ impl Machine {
         self.stored.clear();
     }
 
-    /// Writes the segment table as the firmware does, after a test has spoilt it too.
+    /// Writes the segment table as the firmware does; also when a test has changed it.
     pub fn write_segment_table(&self, memory: &dyn Memory) -> Result<(), Fatal> {
         match self.layout.segment_table() {
             Some(table) => put(memory, self.layout.segment_table_address(), &table),
@@ -335,7 +335,7 @@ impl Machine {
         }
     }
 
-    /// The entry that the page itself has: under a 2 MiB entry that is a switch.
+    /// The entry of the page itself. Under a 2 MiB entry the switch `sub_pages` says what that is.
     pub(super) fn own_entry(&self, pa: u64) -> Entry {
         match (self.rmp.stored(pa), self.switches.sub_pages) {
             (Some(entry), _) => entry,

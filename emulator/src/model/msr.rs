@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The MSRs of hardware.md.
+//! The MSRs that differ from QEMU's: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's
+//! patches "Add RMPOPT support" of 2026.
 
 use super::addr::{index, PHYS_BITS, REGION};
 use super::platform::Early;
@@ -135,7 +136,7 @@ impl Machine {
         }
     }
 
-    /// How a WRMSR of RMPOPT_BASE ends that SNP does not let through. `None` where it does.
+    /// How a WRMSR of RMPOPT_BASE ends while SNP holds the register as it is. `None` where the write goes on.
     fn held_by_snp(&self, core: u64, value: u64) -> Option<MsrAccess> {
         let table = self.tables.get(index(core))?;
         let malformed = value >> PHYS_BITS != 0
@@ -161,7 +162,7 @@ impl Machine {
         }
     }
 
-    /// Writes RMPOPT_BASE of a core, as the platform may: SNP holds nothing against it.
+    /// Writes RMPOPT_BASE of a core, as the platform may: the switches that hold the register do not count.
     pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
         let ready = self.snp() && self.layout.segmented();
         let switches = self.switches;

@@ -73,7 +73,7 @@ impl Machine {
         self.phase
     }
 
-    /// The kernel clears the RMP before it sets SnpEn on the first CPU. Nobody sees its stores here.
+    /// Clears the RMP, as the kernel does before it sets SnpEn on the first CPU: its stores are not seen here.
     pub(super) fn clear_rmp(&mut self) {
         let again = self.firmware_ranges();
         let given_back: Vec<Region> = self
@@ -152,21 +152,21 @@ impl Machine {
         Ok(())
     }
 
-    /// All of it in one step, again if SNP is on: SnpEn, and a whole SNP_INIT.
+    /// Initialises SNP in one step, again where it is on already: SnpEn on all CPUs, and a whole SNP_INIT.
     pub fn snp_on(&mut self, memory: &dyn Memory) -> Result<(), Fatal> {
         self.snp_prepare();
         self.snp_init_end(memory)
     }
 
-    /// The legacy shutdown. No core can see it.
+    /// The legacy shutdown. It changes nothing that a core can see.
     pub fn snp_off_legacy(&mut self) {
         if self.phase == Phase::Initialised {
             self.phase = Phase::ShutDown;
         }
     }
 
-    /// The full shutdown: SnpEn 0, tables clear, and off unless a switch says that RMPOPT_BASE stays. The RMP
-    /// keeps what it held, unenforced.
+    /// The full shutdown: SnpEn 0, tables clear, RMPOPT_BASE 0 unless the switch `shutdown_base` keeps it. The RMP
+    /// keeps what it held, and nothing is checked against it.
     pub fn snp_off(&mut self) {
         for value in &mut self.syscfg {
             *value &= !(SNP_EN | VMPL_EN);

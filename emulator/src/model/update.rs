@@ -121,7 +121,7 @@ impl Machine {
         Ok(OK)
     }
 
-    /// The operand says something that RMPUPDATE takes: an owner that there is, at an address that the RMP covers.
+    /// RMPUPDATE accepts the operand: its owner makes sense, its addresses are aligned, the RMP covers the page.
     fn valid(&self, pa: u64, new: &Entry) -> bool {
         let owner = match (new.assigned, new.asid, new.immutable) {
             (false, asid, immutable) => asid == 0 && !immutable,

@@ -53,7 +53,7 @@ impl Buffer<'_> {
         done.then_some(()).ok_or(Status::INVALID_ADDRESS)
     }
 
-    /// A list of ranges: their number, then 16 bytes for each. First byte and length of each.
+    /// The first byte and the length of each range of a list: their number, then 16 bytes for each.
     pub(super) fn ranges(&self) -> Result<Vec<(u64, u64)>, Status> {
         let count = self.u32(0)?;
         if count > MAX_RANGES {

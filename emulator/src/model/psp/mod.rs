@@ -3,7 +3,7 @@
 //! The firmware processor: the SEV firmware's commands as the stock ccp and kvm_amd drivers send them. `buffer` has the
 //! layout of what they carry, `guest` the commands on guests.
 //!
-//! What the firmware would check is checked, and its part in the RMP is done: the state of a page is its RMP entry.
+//! What the firmware checks is checked, and what it changes in the RMP is changed: the state of a page is its RMP entry.
 //! A command, or a part of one, that is not modelled ends the run.
 
 mod buffer;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine against hardware.md, line by line.
+//! The machine against what the manuals say, line by line.
 
 mod msr;
 mod platform;
