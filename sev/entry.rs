@@ -65,7 +65,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What memory is that the RMP does not cover: always the hypervisor's.
+    /// The entry of memory that the RMP does not cover: always the hypervisor's.
     pub(crate) const UNCOVERED: Self = Self {
         assigned: false,
         size: Size::Page,
@@ -106,7 +106,7 @@ impl Entry {
         }
     }
 
-    /// As the entry of a block's first page: it decides for all pages of the block.
+    /// Whether this, as the entry of a block's first page, decides for all pages of the block.
     pub(crate) const fn stands_for_block(&self) -> bool {
         self.assigned && matches!(self.size, Size::Block)
     }

@@ -3,8 +3,8 @@
 //! What the processor and the RMP are: CPUID leaves, MSRs, entries and the RMPOPT instruction.
 //!
 //! Facts and their decoding only. No policy (that is `engine/`), no `unsafe` (that is `sys/`).
-//! All files but [`rmpopt`], [`rmp`], [`platform`] and [`probe`] are pure: they never name the kernel crate and are
-//! compiled and tested on the host too (`tests/host/`).
+//! All files but [`rmpopt`], [`rmp`], [`platform`] and [`probe`] are pure: they never name the kernel
+//! crate and are compiled and tested on the host too (`tests/host/`).
 
 pub(crate) mod addr;
 pub(crate) mod assess;

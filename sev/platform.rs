@@ -5,17 +5,17 @@
 //! SnpEn is set before SNP_INIT, which takes seconds, rewrites the RMP and clears tables and RMPOPT_EN. SNP
 //! is on when
 //!
-//! - SYSCFG has SnpEn;
-//! - no initialisation is under way that was seen to begin (`sys/snp.c` says why none escapes); and
-//! - the RMP's first page belongs to the firmware. The kernel clears the RMP before it sets SnpEn,
-//!   SNP_INIT gives the RMP's own pages to the firmware, and nobody can take them back while SnpEn is
-//!   set. So this is no relic: it says that there was an SNP_INIT since SnpEn was set, also after a
-//!   kexec, after a legacy shutdown, and where no driver of the firmware is loaded.
+//! 1. SYSCFG has SnpEn;
+//! 2. no initialisation is under way that was seen to begin (`sys/snp.c` says why none escapes); and
+//! 3. the RMP's first page belongs to the firmware. The kernel clears the RMP before it sets SnpEn,
+//!    SNP_INIT gives the RMP's own pages to the firmware, and nobody can take them back while SnpEn is
+//!    set. So an SNP_INIT has come since SnpEn was set, also after a kexec, after a legacy shutdown, and
+//!    where no driver of the firmware is loaded.
 //!
-//! Without the last one an SNP_INIT that failed, or one that has not begun, would pass for one that is
-//! over. Without the second one SNP would count as on while it is initialised anew after a legacy
-//! shutdown, which leaves SnpEn and the RMP as they are, and between the first thing that SNP_INIT
-//! does and the last.
+//! Without condition 3 an SNP_INIT that failed, or one that has not begun, would pass for one that is
+//! over. Without condition 2 SNP would count as on in two cases: while it is initialised anew after a
+//! legacy shutdown, which leaves SnpEn and the RMP as they are; and while an SNP_INIT is under way that
+//! has written the RMP already.
 
 use super::{
     assess::Found,
@@ -41,13 +41,13 @@ pub(crate) enum Snp {
 /// Looks how far SNP is, and opens or closes the gate for RMPOPT accordingly. Waits until an initialisation
 /// that is under way is over, which may take seconds. May sleep; one caller at a time.
 ///
-/// `before` is what the last look has shown, if there was one. `watched` tells whether the beginnings of initialisations are
-/// seen.
+/// `before` is what the last look has shown, if there was one. `watched` tells whether the beginnings of
+/// initialisations are seen.
 pub(crate) fn look(found: &Found, before: Option<Snp>, watched: bool) -> Snp {
     let begun = snp::begun();
     let mut state = read_after_wait(found, false);
     if state == Snp::On && before != Some(Snp::On) && !watched {
-        // The firmware may be at it still: what has begun before this look is over after the wait.
+        // The firmware may not be through yet: what began before this look is over after the wait.
         state = read_after_wait(found, true);
     }
     match state {

@@ -112,7 +112,7 @@ impl Reader {
     pub(crate) fn new(found: &Found) -> Result<Self> {
         let source = Source::of(found);
         let snp = OnCpu::any(probe::syscfg).is_ok_and(|syscfg| syscfg.snp_enabled());
-        // Where nothing is optimised nobody keeps the gate.
+        // Without RMPOPT nobody opens the gate.
         let snp = snp && (snp::is_open() || !found.features.rmpopt);
         let words = match source {
             Source::Raw(_) => BLOCK_PAGES as usize * ENTRY_WORDS,
@@ -236,6 +236,7 @@ impl Reader {
         Ok(words.len())
     }
 
+    /// The mapped part that has the page's entry, and the entry's place in it. `None` where it is not mapped.
     fn place(&self, page: Page) -> Result<Option<(&Window, usize)>> {
         let Some(window) = self.window.as_ref() else {
             return Ok(None);
@@ -279,8 +280,8 @@ impl Reader {
     }
 }
 
-/// Whether the RMP's first page belongs to the firmware, as it does from SNP_INIT on. True where that cannot be
-/// read: without RMPREAD, and where the RMP does not cover itself. May sleep.
+/// Whether the RMP's first page belongs to the firmware, as it does from SNP_INIT on. True where that
+/// cannot be read: without RMPREAD, and where the RMP does not cover itself. May sleep.
 pub(crate) fn guards_itself(found: &Found) -> bool {
     let Some(first) = PhysAddr::new(found.rmp.base_addr()) else {
         return true;

@@ -47,7 +47,7 @@ pub(super) struct Run<'a> {
 unsafe impl Sync for Run<'_> {}
 
 impl<'a> Run<'a> {
-    /// With one part, the caller's own.
+    /// One part has not ended, the caller's own: no other part is the last one before all are given out.
     fn new(function: &'a (dyn Fn(Cpu) + Sync)) -> impl PinInit<Self> + use<'a> {
         // INVARIANT: `ffi_init` initialises it where it stays.
         pin_init!(Self {
@@ -80,11 +80,11 @@ struct Part {
     thread: Arc<CoreThread>,
     /// What the thread's runtime was when last looked at.
     runtime: Option<u64>,
-    /// How often in a row it had not run meanwhile.
+    /// How often in a row it was found not to have run.
     stalls: u32,
-    /// It had not been run the last time.
+    /// It was starved when it got its last part.
     suspect: bool,
-    /// It was left out for that.
+    /// It is counted as starved.
     starved: bool,
 }
 
@@ -139,8 +139,8 @@ impl Batch {
     /// Bytes for each core of a batch.
     pub(crate) const PART_BYTES: usize = size_of::<Part>();
 
-    /// Makes a batch for at most `capacity` cores. There is one of each client's under way at a time.
-    /// May sleep.
+    /// Makes a batch for at most `capacity` cores. Of each client one batch is under way at a time. May
+    /// sleep.
     ///
     /// # Errors
     ///
@@ -246,7 +246,7 @@ impl Batch {
         {
             let patience = patience();
             for part in self.parts.iter_mut() {
-                // What has starved before is not waited for as long again.
+                // A thread that has starved before is not waited for as long again.
                 let patience = if part.suspect {
                     patience.min(SUSPECT)
                 } else {
@@ -264,8 +264,8 @@ impl Batch {
                 if withdrawn {
                     run.end();
                 }
-                // Also where it has nothing to do any more: a thread that is ready to run and never does
-                // would keep others waiting, as synchronize_rcu_tasks() does.
+                // Also where it has nothing left to do: synchronize_rcu_tasks() waits for a thread that is
+                // ready to run and never runs.
                 if !withdrawn || part.thread.idle() {
                     part.thread.call_away();
                 }

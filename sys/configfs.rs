@@ -3,9 +3,9 @@
 //! The module's directory in configfs.
 //!
 //! The kernel crate offers one, but in 7.2 (7.2.13 included) and up to 7.3.1 the reference that it hands
-//! to an attribute at the root of a subsystem points to the wrong place. [`Root`] has no bytes: a
-//! reference to it is right wherever it points, and what the attributes work on is found without reading
-//! it. All kernels are served in this way.
+//! to an attribute at the root of a subsystem points to the wrong place. [`Root`] has no bytes, so that a
+//! reference to it is valid wherever it points; what the attributes work on is found in a variable of
+//! this file instead. All kernels are served in this way.
 
 use core::{
     ffi::c_void,

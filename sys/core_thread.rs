@@ -52,7 +52,7 @@ struct Job {
     run: Atomic<*mut Run<'static>>,
     /// The CPU that it is for.
     cpu: Atomic<u32>,
-    /// There is one, and it has not ended.
+    /// There is a job, and it has not ended.
     busy: Atomic<bool>,
 }
 
@@ -157,7 +157,7 @@ impl CoreThread {
     ///
     /// No part of a run of `client` is with this thread. `run` lives until the part has ended: until
     /// [`Run::end`] was called for it, by the thread, or by the caller after [`Self::withdraw`].
-    // A frame of its own: tests tell by it that a core gets work.
+    // Not inlined, because tests trace this function: each call gives a core work.
     #[inline(never)]
     pub(super) unsafe fn post(&self, client: Client, cpu: Cpu, run: *mut Run<'static>) -> bool {
         let Some(task) = self.kick.task() else {
@@ -165,7 +165,7 @@ impl CoreThread {
         };
         let job = self.job(client);
         self.called_away.store(false, Relaxed);
-        // It may have been called away, pushed away when its CPU went offline, or be for a sibling.
+        // The thread may be elsewhere: called away, pushed away when its CPU went offline, or on a sibling.
         // SAFETY: The task is valid by the invariant of `Kick`.
         if unsafe { shim::rmpopt_move_to(task.as_ptr(), cpu.number()) } != 0 {
             return false;
@@ -187,7 +187,7 @@ impl CoreThread {
         self.starved.load(Relaxed)
     }
 
-    /// It is not run. Until it ends something that it is given then.
+    /// Notes that the thread is not run, until it ends a part again.
     pub(super) fn set_starved(&self) {
         self.starved.store(true, Relaxed);
     }
@@ -207,8 +207,8 @@ impl CoreThread {
         withdrawn
     }
 
-    /// Calls the thread away from its CPU, on which it is not run. What it is at ends soon then, as
-    /// [`super::cpu::OnCpu::exactly`] tells it that it is elsewhere. May sleep.
+    /// Calls the thread away from its CPU, on which it is not run. Its part ends soon then, because
+    /// [`super::cpu::OnCpu::exactly`] finds that it runs elsewhere. May sleep.
     pub(super) fn call_away(&self) {
         if let Some(task) = self.kick.task() {
             self.called_away.store(true, Relaxed);
@@ -217,7 +217,7 @@ impl CoreThread {
         }
     }
 
-    /// Whether it was called away from what it is at.
+    /// Whether it was called away from its CPU since it got its part.
     pub(crate) fn called_away(&self) -> bool {
         self.called_away.load(Relaxed)
     }
@@ -280,10 +280,11 @@ impl Drop for CoreThread {
     }
 }
 
-/// Lets the CPU's other tasks go first, where any wants to run. In a core's thread only: the others leave
-/// it to the scheduler when they give way.
+/// Lets other tasks of the CPU run first, where any is ready. May sleep. For a core's thread only: other
+/// threads give way when the scheduler says so.
 ///
-/// With lazy preemption who becomes ready to run waits for the next tick, even behind SCHED_IDLE.
+/// Lazy preemption makes it necessary: a task that becomes ready waits for the next tick there, even
+/// behind SCHED_IDLE.
 pub(crate) fn give_way() {
     // SAFETY: Nothing has to hold beside the context.
     unsafe { bindings::schedule() };

@@ -152,8 +152,8 @@ struct Call<F, R> {
 /// Runs `function` on `cpu` in an interrupt, and returns its result when that is done. `None` where the
 /// CPU is offline. May sleep.
 ///
-/// For a few instructions only, and not for all CPUs at the same time: that would be what this module
-/// is there to avoid.
+/// For a few instructions only, and not for all CPUs at the same time: interrupt broadcasts are what
+/// this module avoids.
 pub(crate) fn interrupt<F, R>(cpu: Cpu, function: F) -> Option<R>
 where
     F: FnOnce(&OnCpu) -> R + Send,

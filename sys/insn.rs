@@ -104,9 +104,8 @@ pub(crate) fn __rmpread(rax: u64) -> Result<(u32, [u8; 16]), Fault> {
 
 /// Returns `index` where it is below `count`, else 0, also while the processor speculates.
 ///
-/// For an index that is anybody's choice, behind the bounds check: what the kernel's
-/// `array_index_nospec()` does. A processor that mispredicts the check then reads nothing that the
-/// index could point out.
+/// As the kernel's `array_index_nospec()`, for an index that user space chooses, after the bounds check:
+/// a processor that mispredicts the check then reads nothing beyond the bounds.
 pub(crate) fn index_nospec(index: u64, count: u64) -> u64 {
     let mask: u64;
     // SAFETY: Works on registers only. The carry of the comparison becomes the mask: there is no

@@ -148,8 +148,8 @@ impl Kick {
         }
     }
 
-    /// Makes `task` the one that is woken, and takes a reference to it over. Tells whether it is that;
-    /// where there was one already, the reference is put.
+    /// Makes `task` the one that is woken, and takes a reference to it over. False where there is one
+    /// already; then the reference is put.
     ///
     /// # Safety
     ///

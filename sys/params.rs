@@ -2,8 +2,9 @@
 
 //! The module's parameters: fixed once it is loaded.
 //!
-//! `shim.c` defines them, and `native.c` the one of that name: in 7.2 (7.2.13 included) `module!` has no parameters of type `bool`, and there
-//! and up to 7.3.1 it takes a variable for one of another type when it stores a value.
+//! C defines them: `native.c` the parameter `native`, `shim.c` the other ones. In 7.2 (7.2.13 included)
+//! `module!` has no parameters of type `bool`, and up to 7.3.1 it writes a value as if the variable had
+//! another type.
 
 use super::shim;
 

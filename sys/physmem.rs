@@ -40,7 +40,7 @@ impl Mapping {
             .and_then(|len| len.checked_sub(1))
             .and_then(|last| start.checked_add(last))
             .ok_or(EINVAL)?;
-        // The kernel warns where it is asked for either.
+        // memremap() warns about addresses that are too wide and about ranges that are RAM in part.
         // SAFETY: Reads what is fixed after boot.
         let bits = unsafe { shim::rmpopt_phys_bits() };
         if start % 8 != 0 || last.checked_shr(bits) != Some(0) {

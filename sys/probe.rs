@@ -187,13 +187,14 @@ pub(crate) fn kicked() -> bool {
     unsafe { rmpopt_kicked() }
 }
 
-/// Lets there be a kick again. The caller looks at all counters afterwards.
+/// Allows the next kick. The caller looks at all counters afterwards.
 pub(crate) fn reset_kick() {
     // SAFETY: Writes a flag.
     unsafe { rmpopt_kick_reset() };
 }
 
-/// Milliseconds, from an origin that means nothing: the clock of [`RegionCounters::last`], as fine as the kernel's tick.
+/// Milliseconds from some moment on: the clock of [`RegionCounters::last`], as fine as the kernel's
+/// tick.
 pub(crate) fn now_ms() -> u64 {
     // SAFETY: Reads the tick counter.
     unsafe { rmpopt_now_ms() }

@@ -82,8 +82,8 @@ int rmpopt_move_to(struct task_struct *task, unsigned int cpu)
 }
 
 /*
- * Away from where it is: to any CPU that is not set apart. Partitions of cpusets
- * replace the first mask; what is copied stays.
+ * Moves the task to any CPU that is not set apart. Partitions of cpusets replace
+ * the first mask and free the old one: it is copied under RCU.
  */
 void rmpopt_move_away(struct task_struct *task)
 {
@@ -109,7 +109,7 @@ void rmpopt_avoid_nohz_full(struct task_struct *task)
 		kthread_affine_preferred(task, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
 }
 
-/* Grows whenever the task has run. Before it is taken off the CPU that may not show. */
+/* Grows when the task has run. While it is on a CPU this may be an older value. */
 u64 rmpopt_task_runtime(struct task_struct *task)
 {
 	return READ_ONCE(task->se.sum_exec_runtime);

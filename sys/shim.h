@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What Rust needs of the kernel's macros and inline functions. One line each, no logic.
+ * What Rust needs of the kernel's macros and inline functions, with no policy.
  * sys/shim.rs declares the same functions for Rust: change both together.
  */
 #ifndef RMPOPT_SHIM_H

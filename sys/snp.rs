@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Initialisations of SNP, and the gate that is closed while one may be under way. Why that is so and
-//! cannot be wrong is in `snp.c`.
+//! Initialisations of SNP, and the gate that is closed while one may be under way. `snp.c` says why the
+//! gate is never open too early.
 
 use super::{
     cpu::OnCpu,
@@ -66,7 +66,7 @@ pub(crate) fn begun() -> u32 {
     unsafe { rmpopt_snp_begun() }
 }
 
-/// Whether the gate is open: no initialisation is under way, and it was looked whether SNP is on.
+/// Whether the gate is open: no initialisation is under way, and somebody has looked whether SNP is on.
 pub(crate) fn is_open() -> bool {
     // SAFETY: Reads two counters.
     unsafe { rmpopt_snp_open() }
