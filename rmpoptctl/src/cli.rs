@@ -61,6 +61,8 @@ pub enum Colour {
 pub enum Command {
     /// One screen: processor, SNP, who owns RMPOPT, what is optimised, what is pending, warnings
     Status(Status),
+    /// The same on a full screen, with map, rates, events and guests
+    Watch(Watch),
     /// Print one setting, or all of them with the values that they can have
     Get(Get),
     /// Change settings; all are checked before the first is written
@@ -92,6 +94,14 @@ pub struct Status {
     pub watch: bool,
     /// Seconds between two screens of --watch
     #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+}
+
+/// Arguments of `watch`.
+#[derive(Args, Debug)]
+pub struct Watch {
+    /// Seconds between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     pub interval: u64,
 }
 

@@ -131,7 +131,8 @@ fn rmp() {
         .lines()
         .next()
         .and_then(|line| line.strip_prefix("address: "));
-    let address = address.expect("an address").trim_end_matches("000");
+    let address = address.and_then(|address| address.strip_suffix("000"));
+    let address = address.expect("an address of a page");
     let run = run(&zen6, &["rmp", &format!("{address}123")]);
     assert_eq!(run.code, 0, "{}", run.err);
     same("zen6.rmp.entry", &run.out);
@@ -167,6 +168,12 @@ fn advise() {
         &state("zen6"),
         &["advise", "--top=1", "--json"],
     );
+}
+
+/// Without a terminal there is no screen to fill.
+#[test]
+fn watch_needs_a_terminal() {
+    golden("zen6.watch", &state("zen6"), &["watch"]);
 }
 
 #[test]

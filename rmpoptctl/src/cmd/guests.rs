@@ -84,7 +84,12 @@ pub fn run(root: &Root, output: &Output, arguments: &cli::Guests) -> Result<Code
     Ok(Code::Done)
 }
 
-fn collect(root: &Root, asids: bool) -> Result<Report> {
+/// Collects what is shown.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn collect(root: &Root, asids: bool) -> Result<Report> {
     let occupancy = rmp::occupancy(root)?;
     let regions: Vec<Region> = occupancy
         .iter()

@@ -13,6 +13,7 @@ pub mod optimise;
 pub mod rmp;
 pub mod set;
 pub mod status;
+pub mod watch;
 
 use crate::{
     cli::{Cli, Command},
@@ -32,6 +33,7 @@ pub fn run(arguments: Cli) -> Result<Code> {
     let output = Output::new(arguments.json, arguments.colour);
     match arguments.command {
         Command::Status(arguments) => status::run(&root, &output, &arguments),
+        Command::Watch(arguments) => watch::run(&root, &output, &arguments),
         Command::Get(arguments) => get::run(&root, &output, &arguments),
         Command::Set(arguments) => set::run(&root, &output, &arguments),
         Command::Map(arguments) => map::run(&root, &output, &arguments),

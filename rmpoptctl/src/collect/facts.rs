@@ -33,13 +33,15 @@ pub const RMP_CFG: Msr = Msr(0xc001_0136, "rmp_cfg");
 /// O_NONBLOCK: the log's end is no reason to wait.
 const NONBLOCK: i32 = 0o4000;
 
-/// A leaf of CPUID.
+/// A leaf of CPUID; zeros where the processor has no such leaf.
 pub fn cpuid(root: &Root, leaf: u32) -> Option<Registers> {
     if !root.saved() {
-        let max = raw_cpuid::native_cpuid::cpuid_count(leaf & 0x8000_0000, 0).eax;
-        let found = raw_cpuid::native_cpuid::cpuid_count(leaf, 0);
-        let answer = [found.eax, found.ebx, found.ecx, found.edx];
-        return Some(if leaf <= max { answer } else { [0; 4] });
+        let [most, ..] = live(root, leaf & 0x8000_0000);
+        return Some(if leaf <= most {
+            live(root, leaf)
+        } else {
+            [0; 4]
+        });
     }
     let numbers = saved(root, "dev/cpu/0/cpuid", u64::from(leaf))?;
     let mut answer = [0; 4];
@@ -47,6 +49,24 @@ pub fn cpuid(root: &Root, leaf: u32) -> Option<Registers> {
         *to = u32::try_from(from).ok()?;
     }
     Some(answer)
+}
+
+/// The kernel's answer where its cpuid driver gives it: an emulated host may give programs another one.
+fn live(root: &Root, leaf: u32) -> Registers {
+    let mut bytes = [0; 16];
+    let file = fs::File::open(root.path("dev/cpu/0/cpuid"));
+    if file.is_ok_and(|file| file.read_exact_at(&mut bytes, u64::from(leaf)).is_ok()) {
+        let mut answer = [0; 4];
+        for (to, from) in answer.iter_mut().zip(bytes.chunks_exact(4)) {
+            *to = from
+                .iter()
+                .rev()
+                .fold(0, |n, byte| (n << 8) | u32::from(*byte));
+        }
+        return answer;
+    }
+    let found = raw_cpuid::native_cpuid::cpuid_count(leaf, 0);
+    [found.eax, found.ebx, found.ecx, found.edx]
 }
 
 /// An MSR: as the module shows it, else by the kernel's msr driver.

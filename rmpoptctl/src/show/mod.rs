@@ -14,3 +14,4 @@ pub mod rmp;
 pub mod status;
 pub mod style;
 pub mod svg;
+pub mod watch;
