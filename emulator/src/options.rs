@@ -55,6 +55,8 @@ pub struct Options {
     pub psp: Option<(i32, i32)>,
     /// How long SNP_INIT_EX takes.
     pub init: Duration,
+    /// The test port answers.
+    pub port: bool,
     /// The open questions.
     pub switches: Switches,
 }
@@ -81,6 +83,7 @@ impl Options {
             stores: false,
             psp: None,
             init: Duration::from_millis(300),
+            port: true,
             switches: Switches::default(),
         };
         let mut time = Time::Off;
@@ -111,6 +114,7 @@ impl Options {
                 "report" => options.report = Some(value.into()),
                 "psp" => options.psp = Some(descriptors(value).map_err(of_key)?),
                 "init_ms" => options.init = Duration::from_millis(number(value).map_err(of_key)?),
+                "port" => options.port = Flag::parse(value).map_err(of_key)? == Flag::On,
                 "time" => time = Time::parse(value).map_err(of_key)?,
                 "time_scan_us" => durations.scan = micros(value).map_err(of_key)?,
                 "time_stored_us" => durations.stored = micros(value).map_err(of_key)?,
@@ -182,7 +186,7 @@ mod tests {
     fn defaults() {
         let options = parse("").unwrap();
         assert_eq!(options.kind, Kind::Zen6);
-        assert!(options.snp && options.layout.segmented);
+        assert!(options.snp && options.layout.segmented && options.port);
         assert_eq!(options.window, 2048);
         assert_eq!(options.time, None);
     }
@@ -192,10 +196,10 @@ mod tests {
         let options = parse(
             "model=zen4,snp=off,threads=2,window_gib=16,segment_gib=1,cover_gib=12,rmp_base=0x70000000,\
              rmp_size=32M,rmp_high=1012G,firmware=2+5,report=/tmp/x,time=model,time_scan_us=7,time_stored_us=8,\
-             time_own_us=9,stores=on,stored_result=off,psp=22+23,init_ms=4000",
+             time_own_us=9,stores=on,stored_result=off,psp=22+23,init_ms=4000,port=off",
         )
         .unwrap();
-        assert!(!options.snp && !options.layout.segmented && options.stores);
+        assert!(!options.snp && !options.layout.segmented && options.stores && !options.port);
         assert_eq!(options.layout.size, 32 << 20);
         assert_eq!(options.layout.high, 1012 * REGION);
         assert_eq!(options.firmware, [2, 5]);
@@ -218,6 +222,7 @@ mod tests {
             "time=real",
             "nonsense=1",
             "psp=on",
+            "port=0",
             "psp=1+2",
             "init_ms=x",
             "rules=maybe",

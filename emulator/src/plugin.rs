@@ -192,7 +192,7 @@ impl Plugin {
     fn cpuid(&self, kernel: bool, cpu: &dyn Cpu) -> Result<bool, Fatal> {
         let eax = low(cpu.register(RAX));
         let ecx = low(cpu.register(RCX));
-        if (u64::from(eax), u64::from(ecx)) == (PORT_EAX, PORT_ECX) {
+        if self.options.port && (u64::from(eax), u64::from(ecx)) == (PORT_EAX, PORT_ECX) {
             let session = self.session(cpu)?;
             port::serve(&mut lock(session), cpu)?;
             return Ok(true);
