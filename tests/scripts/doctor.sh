@@ -32,11 +32,12 @@ play() {
 # machine UID ID [ID_LIKE]: a machine that lacks nothing, with that distribution.
 machine() {
 	rm -rf "$machine" "$bin"
-	mkdir -p "$machine/etc" "$machine/proc" "$machine/usr/share/keyrings" "$bin"
+	mkdir -p "$machine/etc" "$machine/proc/self" "$machine/usr/share/keyrings" "$bin"
 	printf 'ID=%s\nID_LIKE="%s"\n' "$2" "${3:-}" >"$machine/etc/os-release"
 	echo "somebody:100000:65536" >"$machine/etc/subuid"
 	echo "somebody:100000:65536" >"$machine/etc/subgid"
 	echo "MemAvailable: 8388608 kB" >"$machine/proc/meminfo"
+	echo "25 1 253:0 / / rw,relatime shared:1 - ext4 /dev/vda rw" >"$machine/proc/self/mountinfo"
 	: >"$machine/usr/share/keyrings/debian-archive-keyring.gpg"
 	for program in sh awk cat cut dirname env grep mktemp rm sed sha256sum sort tail tr xargs; do
 		ln -s "$(command -v $program)" "$bin/$program"
@@ -175,16 +176,20 @@ distribution() {
 	check "$1: what to type" fails_with packages "$5"
 	check "$1: nothing is installed" [ ! -e "$machine/apt/calls" ]
 }
+container="podman run --rm -it --privileged -v '$tree:$tree' -w '$tree' -v rmpopt:/root/.cache debian:trixie sh -c 'apt-get update && apt-get install -y make && bash'"
 distribution Fedora 1000 fedora "" "sudo dnf install -y debian-keyring mmdebstrap"
 distribution "a relative of RHEL" 0 rocky "rhel centos fedora" "dnf install -y debian-keyring mmdebstrap"
-distribution Arch 1000 arch "" "sudo pacman -S --needed debian-archive-keyring mmdebstrap"
-distribution openSUSE 1000 opensuse-tumbleweed "opensuse suse" \
-	"sudo zypper install -y debian-archive-keyring mmdebstrap"
+distribution Arch 1000 arch "" "sudo pacman -S --needed podman && $container"
+distribution openSUSE 0 opensuse-tumbleweed "opensuse suse" "zypper install -y podman && $container"
 distribution "another one" 1000 gentoo "" \
-	"install debian-archive-keyring mmdebstrap (Debian's names) with this machine's package manager"
-rm "$machine/etc/os-release"
+	"install podman with this machine's package manager, then: $container"
+play podman ""
 doctor --install
-check "no os-release: what to install" tells "install debian-archive-keyring mmdebstrap (Debian's names)"
+check "podman is there: what to type" fails_with packages "$container"
+rm "$bin/podman" "$machine/etc/os-release"
+doctor --install
+check "no os-release: what to type" \
+	fails_with packages "install podman with this machine's package manager, then: $container"
 
 machine 0 fedora
 rm "$bin/make" "$bin/flock" "$bin/mount" "$bin/xargs"
@@ -234,6 +239,13 @@ closed() {
 closed 0
 doctor --install
 check "a container" fails_with namespaces "start this container with CAP_SYS_ADMIN (docker run --privileged)"
+closed 0
+echo "97 41 0:41 / /proc rw,relatime - proc proc rw" >"$machine/proc/self/mountinfo"
+doctor --install
+check "a chroot" fails_with namespaces "outside of it: mount --bind FOLDER FOLDER, then chroot FOLDER"
+rm -r "$machine/proc"
+doctor --install
+check "a chroot without /proc" fails_with namespaces "mount -t proc proc /proc"
 closed 1000
 echo 0 >"$machine/proc/sys/kernel/unprivileged_userns_clone"
 doctor --install
