@@ -69,11 +69,11 @@ rmpoptctl: ## build the command line tool, build/rmpoptctl
 	@$(LOCK) $(TREE)/scripts/cargo rmpoptctl crates/rmpoptctl build --quiet --release
 	@ln -sf crates/rmpoptctl/x86_64-unknown-linux-gnu/release/rmpoptctl $(TREE)/build/rmpoptctl
 
-# Programs for the guest, and what starts QEMU: C, static, one file each. Beside
-# them a selftest of the kernel's own.
+# Programs for the guest, and what starts QEMU. Beside them a selftest of the
+# kernel's own.
 guest-tools:
 	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/guest-tools $(TREE)
+	@$(LOCK) $(ROOT) make -s -C $(TREE) -f scripts/inside/tools.mk
 	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/kvm-selftests $(TREE)
 
 all-parts: module test-modules emulator rmpoptctl guest-tools
