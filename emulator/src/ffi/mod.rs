@@ -268,7 +268,7 @@ extern "C" fn on_vcpu_init(_vcpu: c_uint, _data: *mut c_void) {
         let array = unsafe { qemu_plugin_get_registers() };
         // SAFETY: QEMU returned an array that is ours now.
         let (data, len) = unsafe { ((*array).data, (*array).len) };
-        let mut handles = [0; NAMES.len()];
+        let mut handles = [None; NAMES.len()];
         for i in 0..index(u64::from(len)) {
             // SAFETY: the array holds `len` descriptors.
             let found = unsafe { &*data.cast::<RegisterDescriptor>().add(i) };
@@ -276,16 +276,17 @@ extern "C" fn on_vcpu_init(_vcpu: c_uint, _data: *mut c_void) {
             let name = unsafe { CStr::from_ptr(found.name) };
             for (place, wanted) in handles.iter_mut().zip(NAMES) {
                 if name.to_bytes() == wanted.as_bytes() {
-                    *place = found.handle.addr();
+                    *place = Some(found.handle.addr());
                 }
             }
         }
         // SAFETY: ours, freed once; the handles in it are not pointers into it.
         unsafe { g_array_free(array, 1) };
-        if handles.contains(&0) {
-            die("QEMU does not offer all general registers", VIOLATION);
-        }
-        handles
+        // The first one is 0 in QEMU 11.1.2.
+        handles.map(|handle| match handle {
+            Some(handle) => handle,
+            None => die("QEMU does not offer all general registers", VIOLATION),
+        })
     });
 }
 
