@@ -4,9 +4,9 @@
 
 use crate::{
     engine::{
-        dirt::POLL_MS,
+        dirty::due::POLL_MS,
+        host::window::SPAN,
         settings::Isolated,
-        window::SPAN,
         Engine, //
     },
     sev::{
@@ -31,7 +31,7 @@ use crate::{
         native,
         probe::Probes,
         snp::Watch, //
-    },
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -89,7 +89,7 @@ fn base_of_any_core(isolated: Isolated) -> RmpoptBase {
 
 /// Begins to watch the kernel's RMP functions, where there is anything to do with what they tell.
 pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine>> {
-    if matches!(engine.role, Role::Observe(_)) {
+    if matches!(engine.role(), Role::Observe(_)) {
         return None;
     }
     let polling = POLL_MS / 1000;
@@ -111,7 +111,7 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
 
 /// Begins to watch for initialisations of SNP, where RMPOPT must keep away from them. May sleep.
 pub(crate) fn snp_watch(engine: &Arc<Engine>) -> Option<Watch<Engine>> {
-    if !engine.found.features.rmpopt {
+    if !engine.found().features.rmpopt {
         return None;
     }
     let watch = match Watch::register(engine.clone()) {
@@ -128,7 +128,7 @@ pub(crate) fn snp_watch(engine: &Arc<Engine>) -> Option<Watch<Engine>> {
         }
     };
     // Where the firmware has a driver the thread does that: it may have to wait.
-    platform::look_at_once(&engine.found);
+    platform::look_at_once(engine.found());
     watch
 }
 
@@ -144,7 +144,7 @@ pub(crate) fn thread(engine: &Arc<Engine>) -> Result<Kthread<Engine>> {
 /// One line more where something is wrong with the RMP's layout. It keeps nothing from working. May
 /// sleep.
 fn report_layout(engine: &Engine) {
-    let rmp = match Description::read(&engine.found) {
+    let rmp = match Description::read(engine.found()) {
         Ok(rmp) => rmp,
         Err(e) => {
             pr_notice!(
@@ -155,8 +155,9 @@ fn report_layout(engine: &Engine) {
         }
     };
     let mut issues = 0u32;
-    let machine = engine.machine();
-    let ram = machine.ram.iter().map(|ram| ram.region);
+    let survey = engine.survey();
+    let topology = &survey.topology;
+    let ram = topology.ram.iter().map(|ram| ram.region);
     rmp.layout()
         .judge(ram, |_| issues = issues.saturating_add(1));
     if issues > 0 {
@@ -171,17 +172,18 @@ fn report(engine: &Engine) {
         syscfg,
         rmp,
         ..
-    } = &engine.found;
-    let machine = engine.machine();
+    } = engine.found();
+    let survey = engine.survey();
+    let topology = &survey.topology;
     let form = if rmp.segmented() {
         "segmented"
     } else {
         "contiguous"
     };
     let has = |bit: bool| if bit { "yes" } else { "no" };
-    let what = match engine.role {
+    let what = match engine.role() {
         Role::Observe(why) => why.reason(),
-        Role::Native => match engine.settings.native() {
+        Role::Native => match engine.native() {
             Native::Assist => "the kernel has RMPOPT of its own: assisting it (native=assist)",
             Native::Observe => "the kernel has RMPOPT of its own (native=observe)",
             Native::Takeover => "the kernel has RMPOPT of its own: taking over (native=takeover)",
@@ -206,8 +208,8 @@ fn report(engine: &Engine) {
         form,
         rmp.base_addr(),
         if syscfg.snp_enabled() { "on" } else { "off" },
-        machine.ram.len(),
-        machine.cores.len(),
+        topology.ram.len(),
+        topology.cores.len(),
         observing,
         what
     );

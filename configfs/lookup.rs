@@ -3,8 +3,10 @@
 //! `rmp_entry`: the RMP entry of a page.
 
 use super::{
-    print,
-    value,
+    value::{
+        print,
+        written, //
+    },
     Controls, //
 };
 use crate::sev::page::{
@@ -30,11 +32,11 @@ impl configfs::AttributeOperations<6> for Controls {
     }
 
     fn store(controls: &Controls, page: &[u8]) -> Result {
-        let wanted = parse(value(page)).map_err(|bad| match bad {
+        let wanted = parse(written(page)).map_err(|bad| match bad {
             BadAddress::NotANumber | BadAddress::Unaligned => EINVAL,
             BadAddress::TooLarge => ERANGE,
         })?;
-        controls.engine.wanted.set(wanted);
+        controls.engine.want_entry(wanted);
         Ok(())
     }
 }

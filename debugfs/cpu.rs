@@ -4,21 +4,21 @@
 
 use crate::{
     engine::{
-        core::State,
-        ranges::Ranges,
-        status::{
-            left_alone,
-            window_of,
-            Asked,
-            Snapshot, //
+        host::state::CoreState,
+        view::{
+            ranges::Ranges,
+            snapshot::{
+                Scope,
+                Snapshot, //
+            }, //
         },
-        thread::KEPT,
-        Engine, //
+        Engine,
+        KEPT, //
     },
     sys::{
         cpu::Cpu,
         debugfs::Text, //
-    },
+    }, //
 };
 use core::fmt::{
     self,
@@ -33,44 +33,46 @@ pub(crate) fn show(engine: &Engine, number: u32, out: &mut Text) -> Result {
 }
 
 fn write(engine: &Engine, cpu: Cpu, out: &mut Text) -> Result<fmt::Result> {
-    let Some(index) = engine.machine().core_of(cpu).map(|(index, _)| index) else {
+    let survey = engine.survey();
+    let Some((index, _)) = survey.topology.core_of(cpu) else {
         return Ok(writeln!(out, "state: never online"));
     };
-    let snapshot = Snapshot::take(engine, Asked::One(index))?;
-    Ok(lines(engine, &snapshot, index, out))
+    let snapshot = engine.snapshot(Scope::One(index))?;
+    Ok(lines(&snapshot, index, out))
 }
 
-fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> fmt::Result {
-    let machine = &snapshot.machine;
-    let Some(entry) = machine.cores.get(index) else {
+fn lines(snapshot: &Snapshot<'_>, index: usize, out: &mut Text) -> fmt::Result {
+    let topology = snapshot.topology();
+    let Some(entry) = topology.cores.get(index) else {
         return Ok(());
     };
     let core = &entry.core;
     let base = snapshot.base(index);
-    let window = base.and_then(|base| window_of(engine, base));
+    let window = snapshot.window(index);
     let row = snapshot.row(index);
-    let places = || machine.ram.iter().enumerate();
+    let places = || topology.ram.iter().enumerate();
     let optimised = places()
         .filter(|(place, _)| row.test(*place))
         .map(|(_, ram)| ram.region.gib());
-    let board = machine.board();
     let optimisable = places()
-        .filter(|(place, _)| board.free.test(*place))
+        .filter(|(place, _)| snapshot.free().test(*place))
         .filter(|(_, ram)| window.is_some_and(|w| w.covers(ram.region)));
 
     writeln!(
         out,
         "core: {index} (CPUs {})",
-        Ranges(machine.cpus_of(index).map(Cpu::number))
+        Ranges(topology.cpus_of(index).map(Cpu::number))
     )?;
     writeln!(out, "node: {}", core.node())?;
-    // A core that was not asked, or did not answer, is what it last was.
+    // Of a core that was not asked, or did not answer, the last state is shown.
     let state = base.map_or_else(|| core.state(), |base| core.state_at(base));
     match (state, base) {
-        (State::TakenOut(fault), _) => writeln!(out, "state: {} ({})", state.name(), fault.name())?,
-        (State::Kept, _) => writeln!(out, "state: {}\nkept: {KEPT}", state.name())?,
-        (_, None) if left_alone(engine, entry) => writeln!(out, "state: skipped")?,
-        (State::On | State::OtherWindow | State::Native, None) => {
+        (CoreState::TakenOut(fault), _) => {
+            writeln!(out, "state: {} ({})", state.name(), fault.name())?
+        }
+        (CoreState::Kept, _) => writeln!(out, "state: {}\nkept: {KEPT}", state.name())?,
+        (_, None) if snapshot.left_alone(entry) => writeln!(out, "state: skipped")?,
+        (CoreState::On | CoreState::OtherWindow | CoreState::Native, None) => {
             writeln!(out, "state: no answer")?;
         }
         _ => writeln!(out, "state: {}", state.name())?,
@@ -92,7 +94,7 @@ fn lines(engine: &Engine, snapshot: &Snapshot, index: usize, out: &mut Text) -> 
         out,
         "covered_gib: {} of {}",
         covered.count(),
-        machine.ram.len()
+        topology.ram.len()
     )?;
     writeln!(out, "optimised_gib: {}", optimised.clone().count())?;
     writeln!(out, "optimisable_gib: {}", optimisable.count())?;

@@ -7,7 +7,6 @@
 //! Documented in `Documentation/ABI/testing/debugfs-rmpopt`.
 
 mod cpu;
-mod memory;
 mod regions;
 mod rmp;
 mod stats;
@@ -19,7 +18,7 @@ use crate::{
     sys::{
         cpu as sys_cpu,
         debugfs::Files, //
-    },
+    }, //
 };
 use kernel::{
     prelude::*,
@@ -36,7 +35,6 @@ pub(crate) fn files(engine: &Arc<Engine>) -> Result<Files<Engine>> {
     let mut files = Files::new(c"rmpopt");
     let root = files.root();
     files.add(root, c"rmpopt-table", engine.clone(), table::show, 0)?;
-    files.add(root, c"memory", engine.clone(), memory::show, 0)?;
     files.add(root, c"status", engine.clone(), status::show, 0)?;
     files.add(root, c"stats", engine.clone(), stats::show, 0)?;
     files.add(root, c"regions", engine.clone(), regions::show, 0)?;

@@ -4,7 +4,7 @@
 
 use crate::{
     engine::{
-        dirt::POLL_MS,
+        dirty::due::POLL_MS,
         stats::{
             Reason,
             Stats, //
@@ -17,7 +17,7 @@ use crate::{
             self,
             Kind, //
         }, //
-    },
+    }, //
 };
 use core::fmt::{
     self,
@@ -27,16 +27,16 @@ use kernel::prelude::*;
 
 /// `key: value` lines.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
-    write(engine, &engine.dirt.stats(), out).map_err(|_| ENOMEM)
+    write(engine, &engine.stats(), out).map_err(|_| ENOMEM)
 }
 
 fn write(engine: &Engine, stats: &Stats, out: &mut Text) -> fmt::Result {
-    match engine.dirt.kind() {
+    match engine.probes() {
         Some(Kind::Direct) => writeln!(out, "probes: direct")?,
         Some(Kind::Fprobe) => writeln!(out, "probes: fprobe")?,
         None => writeln!(out, "probes: none, polling every {} s", POLL_MS / 1000)?,
     }
-    let conversions = engine.dirt.conversions(&engine.machine());
+    let conversions = engine.conversions();
     writeln!(out, "conversions: {conversions}")?;
     writeln!(out, "missed: {}", probe::missed())?;
     write!(out, "passes:")?;
@@ -47,16 +47,16 @@ fn write(engine: &Engine, stats: &Stats, out: &mut Text) -> fmt::Result {
     writeln!(out, "regions_attempted: {}", stats.attempted)?;
     writeln!(out, "regions_won: {}", stats.won)?;
     writeln!(out, "regions_held: {}", stats.held)?;
-    writeln!(out, "regions_lost_to_races: {}", stats.lost)?;
+    writeln!(out, "regions_raced: {}", stats.raced)?;
     writeln!(out, "scans: {}", stats.scans)?;
     writeln!(out, "instructions: {}", stats.instructions)?;
     writeln!(out, "leaders_us: {}", stats.leaders_ns / 1000)?;
     writeln!(out, "followers_us: {}", stats.followers_ns / 1000)?;
     writeln!(out, "checks: {}", stats.checks)?;
     writeln!(out, "corrections: {}", stats.corrections)?;
-    writeln!(out, "unseen_losses: {}", stats.unseen)?;
+    writeln!(out, "missing: {}", stats.missing)?;
     writeln!(out, "censuses: {}", stats.censuses)?;
-    writeln!(out, "looks: {}", stats.looks)?;
+    writeln!(out, "self_checks: {}", stats.self_checks)?;
     writeln!(out, "native_passes: {}", stats.native_passes)?;
     writeln!(out, "native_won: {}", stats.native_won)?;
     let mut from = 0;

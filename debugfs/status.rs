@@ -4,14 +4,14 @@
 
 use crate::{
     engine::{
-        core::State,
-        thread::KEPT,
-        Engine, //
+        host::state::CoreState,
+        Engine,
+        KEPT, //
     },
     sys::{
         debugfs::Text,
         insn::Fault, //
-    },
+    }, //
 };
 use core::fmt::{
     self,
@@ -20,14 +20,14 @@ use core::fmt::{
 use kernel::prelude::*;
 
 /// All states, in the order of their lines.
-const STATES: [State; 7] = [
-    State::On,
-    State::OtherWindow,
-    State::Native,
-    State::Kept,
-    State::Lost,
-    State::TakenOut(Fault::InvalidOpcode),
-    State::Off,
+const STATES: [CoreState; 7] = [
+    CoreState::On,
+    CoreState::OtherWindow,
+    CoreState::Native,
+    CoreState::Kept,
+    CoreState::Cleared,
+    CoreState::TakenOut(Fault::InvalidOpcode),
+    CoreState::Off,
 ];
 
 /// `key: value` lines. What is shown of cores is what was last read of them.
@@ -36,24 +36,25 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
 }
 
 fn write(engine: &Engine, out: &mut Text) -> fmt::Result {
-    let machine = engine.machine();
+    let survey = engine.survey();
+    let topology = &survey.topology;
     let cores = |name: &str| {
-        let states = machine.cores.iter().map(|entry| entry.core.state());
+        let states = topology.cores.iter().map(|entry| entry.core.state());
         states.filter(|state| state.name() == name).count()
     };
     writeln!(out, "role: {}", engine.role_name())?;
-    writeln!(out, "enabled: {}", u8::from(engine.control.enabled()))?;
+    writeln!(out, "enabled: {}", u8::from(engine.enabled()))?;
     for state in STATES {
         let count = cores(state.name());
         if count != 0 {
             writeln!(out, "cores {}: {count}", state.name())?;
         }
     }
-    if cores(State::Kept.name()) != 0 {
+    if cores(CoreState::Kept.name()) != 0 {
         writeln!(out, "kept: {KEPT}")?;
     }
-    match engine.not_covered(&machine) {
-        Some(count) => writeln!(out, "not_covered_gib: {count} of {}", machine.ram.len()),
+    match topology.not_covered() {
+        Some(count) => writeln!(out, "not_covered_gib: {count} of {}", topology.ram.len()),
         None => writeln!(out, "not_covered_gib: -"),
     }
 }

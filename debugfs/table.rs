@@ -4,14 +4,11 @@
 
 use crate::{
     engine::{
-        census::Depth,
-        occupancy::Survey,
-        ranges::Ranges,
-        state::Owner,
-        status::{
-            window_of,
-            Asked,
-            Snapshot, //
+        census::count::Depth,
+        host::state::Owner,
+        view::{
+            ranges::Ranges,
+            snapshot::Scope, //
         },
         Engine, //
     },
@@ -22,14 +19,14 @@ use crate::{
     sys::{
         cpu,
         debugfs::Text, //
-    },
+    }, //
 };
 use core::fmt::Write;
 use kernel::prelude::*;
 
 /// One line per GiB, in the format that AMD's patches published.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
-    match engine.role {
+    match engine.role() {
         // Nobody can have optimised anything.
         Role::Observe(ObserveReason::NoRmpopt | ObserveReason::ContiguousRmp) => {
             show_what_could_be(engine, out)
@@ -41,17 +38,17 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
 /// The same lines where there is no RMPOPT: the CPU list is always `none`, and behind it stands what
 /// RMPOPT would find.
 fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
-    let mut survey = match Survey::new(engine) {
-        Ok(survey) => Some(survey),
+    let mut occupancy = match engine.occupancy() {
+        Ok(occupancy) => Some(occupancy),
         // While SNP is off nothing is checked and nothing is known.
         Err(e) if e == ENODEV => None,
         Err(e) => return Err(e),
     };
-    for ram in engine.machine().ram.iter() {
+    for ram in engine.survey().topology.ram.iter() {
         let gib = ram.region.gib();
         write!(out, "Memory @{gib:3}GB: CPU(s): none ").map_err(|_| ENOMEM)?;
-        let held = match &mut survey {
-            Some(survey) => Some(survey.region(ram.region, Depth::First)?.1),
+        let held = match &mut occupancy {
+            Some(occupancy) => Some(occupancy.region(ram.region, Depth::First)?.1),
             None => None,
         };
         match held {
@@ -65,20 +62,19 @@ fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
 }
 
 fn show_what_is(engine: &Engine, out: &mut Text) -> Result {
-    let snapshot = Snapshot::take(engine, Asked::All)?;
-    let machine = &snapshot.machine;
+    let snapshot = engine.snapshot(Scope::All)?;
+    let topology = snapshot.topology();
     // A window of the kernel's: nobody can do anything beyond it.
     let kernels = engine.owner() == Owner::Kernel;
     let covers = |core: usize, region| {
-        let base = snapshot.base(core);
-        let window = base.and_then(|base| window_of(engine, base));
+        let window = snapshot.window(core);
         window.is_some_and(|window| window.covers(region))
     };
-    let covered = |region| (0..machine.cores.len()).any(|core| covers(core, region));
-    for (place, ram) in machine.ram.iter().enumerate() {
+    let covered = |region| (0..topology.cores.len()).any(|core| covers(core, region));
+    for (place, ram) in topology.ram.iter().enumerate() {
         let cpus = cpu::online()
             .filter(|cpu| {
-                let core = machine.core_of(*cpu);
+                let core = topology.core_of(*cpu);
                 core.is_some_and(|(index, _)| snapshot.row(index).test(place))
             })
             .map(cpu::Cpu::number);

@@ -2,70 +2,61 @@
 
 //! What to optimise, on which core and when.
 //!
-//! No registers and no instructions (that is `sev/`), no files (`configfs/`, `debugfs/`). Pure files,
-//! which never name the kernel crate and are compiled and tested on the host too: [`bitmap`],
-//! [`census`], [`check`], [`extent`], [`pass`], [`plan`], [`ranges`], [`region`], [`rounds`],
-//! [`state`], [`stats`], [`tracker`], [`trigger`], [`window`]. The others join them to the kernel: [`machine`]
-//! knows RAM and cores, [`mod@core`] is one of these and its table, [`hands`] a core's part of a pass,
-//! [`runner`] carries a pass out and [`progress`] tells how far it is, [`dirt`] knows what has changed,
-//! [`control`] takes requests, [`settings`] are what can be adjusted, [`thread`] is the kthread that
-//! decides, [`loss`] its look whether everything was lost, [`adopt`] takes up what cores have without it,
-//! [`native`] says what is done beside a kernel with RMPOPT of its own, [`policy`] moves windows,
-//! [`status`] asks the hardware for what the files show, [`occupancy`] and [`lookup`] what the RMP holds,
-//! [`footprint`] adds up the memory.
+//! No registers and no instructions (that is `sev/`), no files (that is `configfs/` and `debugfs/`). The
+//! rooms, each of which says what it is for and which others it may use: [`host`], [`census`], [`pass`],
+//! [`dirty`], [`control`], [`view`]. The leaves, which all of them use: [`settings`], [`stats`], and [`bitmap`]
+//! with [`atomic_bits`].
+//!
+//! This file is the facade: whatever controls, status and callbacks may ask for is a method of [`Engine`].
+//! Nothing else in the engine names it. `tests/host` holds these arrows, and compiles the pure files, which
+//! never name the kernel crate, on the host.
 
-mod adopt;
+mod atomic_bits;
 pub(crate) mod bitmap;
 pub(crate) mod census;
-pub(crate) mod check;
-pub(crate) mod control;
-pub(crate) mod core;
-pub(crate) mod dirt;
-pub(crate) mod extent;
-pub(crate) mod footprint;
-pub(crate) mod hands;
-pub(crate) mod lookup;
-pub(crate) mod loss;
-pub(crate) mod machine;
-mod native;
-pub(crate) mod occupancy;
-pub(crate) mod pass;
-pub(crate) mod plan;
-mod policy;
-pub(crate) mod progress;
-pub(crate) mod ranges;
-pub(crate) mod region;
-pub(crate) mod rounds;
-pub(crate) mod runner;
+mod control;
+pub(crate) mod dirty;
+pub(crate) mod host;
+mod pass;
 pub(crate) mod settings;
-pub(crate) mod state;
 pub(crate) mod stats;
-pub(crate) mod status;
-pub(crate) mod thread;
-pub(crate) mod tracker;
-pub(crate) mod trigger;
-pub(crate) mod window;
+pub(crate) mod view;
+
+pub(crate) use self::control::{
+    range,
+    KEPT, //
+};
 
 use self::{
-    census::{
-        Depth,
-        Held,
-        Tally, //
+    census::count::{
+        AssignedPages,
+        Held, //
     },
     control::Control,
-    dirt::{
-        Census,
-        Dirt, //
+    host::{
+        state::Owner,
+        window::Policy, //
     },
-    extent::Extent,
-    lookup::Wanted,
-    machine::Machine,
-    occupancy::Survey,
-    progress::Progress,
+    pass::survey::Survey,
+    range::Extent,
     settings::{
         Isolated,
         Settings, //
     },
+    stats::Stats,
+    view::{
+        lookup::Lookup,
+        occupancy::Occupancy,
+        regions::{
+            self,
+            RegionView, //
+        },
+        snapshot::{
+            Scope,
+            Snapshot, //
+        },
+        View, //
+    }, //
 };
 use crate::{
     sev::{
@@ -75,62 +66,31 @@ use crate::{
             Native,
             Role, //
         },
-        rmp::Reader, //
+        page::Page, //
     },
     sys::{
-        compat,
         cpu::Cpu,
         hotplug,
+        kthread,
         memory,
         probe,
         reboot,
         snp, //
-    },
-};
-use kernel::{
-    new_mutex,
-    prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        Arc,
-        Mutex, //
     }, //
 };
+use kernel::{
+    fmt,
+    prelude::*,
+    sync::Arc, //
+};
 
-/// All that lasts as long as the module: shared by the thread, the files and the hotplug callbacks.
+/// All that lasts as long as the module: shared by the thread, the files and the callbacks.
 #[pin_data]
 pub(crate) struct Engine {
-    /// What was found when the module was loaded.
-    pub(crate) found: Found,
-    /// What follows from it.
-    pub(crate) role: Role,
-    /// Regions that a core's table spans.
-    pub(crate) span: u32,
-    /// Requests to the thread and what it reports.
     #[pin]
-    pub(crate) control: Control,
-    /// What an administrator can adjust.
-    pub(crate) settings: Settings,
-    /// What conversions mean for regions.
+    control: Control,
     #[pin]
-    pub(crate) dirt: Dirt,
-    /// How far the pass is.
-    pub(crate) progress: Progress,
-    /// The page that somebody looks up in the RMP.
-    pub(crate) wanted: Wanted,
-    /// The beginnings of initialisations of SNP are seen.
-    snp_watched: Atomic<bool>,
-    /// Held while cores are asked for a status file: one such question at a time.
-    #[pin]
-    asking: Mutex<()>,
-    /// Held by the thread whenever it does anything with cores, and by who moves windows.
-    #[pin]
-    passes: Mutex<()>,
-    #[pin]
-    machine: Mutex<Arc<Machine>>,
+    view: View,
 }
 
 impl Engine {
@@ -148,65 +108,41 @@ impl Engine {
     ) -> Result<Arc<Self>> {
         let settings = Settings::new(isolated);
         settings.set_native(native);
-        let machine = Machine::survey(None, span, settings.policy())?;
-        let machine = Arc::new(machine, GFP_KERNEL)?;
         let engine = Arc::pin_init(
             try_pin_init!(Self {
-                found,
-                role,
-                span,
-                control <- Control::new(match role {
-                    Role::Observe(_) => false,
-                    Role::Optimise => true,
-                    Role::Native => native != Native::Observe,
-                }),
-                settings,
-                dirt <- Dirt::new(),
-                progress: Progress::new(),
-                wanted: Wanted::new(),
-                snp_watched: Atomic::new(false),
-                asking <- new_mutex!(()),
-                passes <- new_mutex!(()),
-                machine <- new_mutex!(machine),
+                control <- Control::new(found, role, span, settings),
+                view <- View::new(),
             }),
             GFP_KERNEL,
         )?;
-        let machine = engine.machine();
-        engine.dirt.cover(&machine)?;
-        for entry in machine.cores.iter() {
-            entry.core.set_owner(engine.owner());
-        }
+        engine.control.prepare()?;
         Ok(engine)
+    }
+
+    /// What was found when the module was loaded.
+    pub(crate) fn found(&self) -> &Found {
+        &self.control.found
+    }
+
+    /// What follows from it.
+    pub(crate) fn role(&self) -> Role {
+        self.control.role
     }
 
     /// The beginnings of initialisations of SNP are seen from now on.
     pub(crate) fn set_snp_watched(&self) {
-        self.snp_watched.store(true, Relaxed);
+        self.control.set_snp_watched();
+    }
+}
+
+/// Controls. All of these may sleep. What follows from a new value is done here too.
+impl Engine {
+    /// The administrator's switch.
+    pub(crate) fn enabled(&self) -> bool {
+        self.control.mailbox.enabled()
     }
 
-    fn snp_watched(&self) -> bool {
-        self.snp_watched.load(Relaxed)
-    }
-
-    /// Whether RMPOPT may be executed: SNP is on, or off and not being initialised. False too where nobody
-    /// keeps the gate, as nothing is optimised there.
-    pub(crate) fn snp_ready(&self) -> bool {
-        snp::is_open()
-    }
-
-    /// RAM and cores as last looked at.
-    pub(crate) fn machine(&self) -> Arc<Machine> {
-        self.machine.lock().clone()
-    }
-
-    /// Replaces it. What was marked as changed while the new one was made is marked there too.
-    fn set_machine(&self, machine: Arc<Machine>) {
-        let mut current = self.machine.lock();
-        machine.add_changed(&current);
-        *current = machine;
-    }
-
-    /// The administrator's switch. `false` returns when no core is at work any more, and RMPOPT is off
+    /// Throws the administrator's switch. `false` returns when no core is at work any more, and RMPOPT is off
     /// wherever the processor lets it be switched off.
     ///
     /// # Errors
@@ -214,13 +150,6 @@ impl Engine {
     /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait;
     /// the switch is thrown all the same.
     pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
-        if self.observes() {
-            return if enabled {
-                Err(compat::eopnotsupp())
-            } else {
-                Ok(())
-            };
-        }
         self.control.set_enabled(enabled)
     }
 
@@ -230,7 +159,7 @@ impl Engine {
     ///
     /// EPERM while not enabled, which is always so where the module only observes.
     pub(crate) fn attempt_all(&self) -> Result {
-        self.control.attempt_all()
+        self.control.mailbox.attempt_all()
     }
 
     /// Asks for an attempt on the regions that a range touches.
@@ -239,50 +168,225 @@ impl Engine {
     ///
     /// EPERM while not enabled; ERANGE where there is no RAM.
     pub(crate) fn attempt_range(&self, range: Extent) -> Result {
-        if !self.control.enabled() {
-            return Err(EPERM);
-        }
-        // Locked, so that no mark is made in a survey that was just replaced.
-        let machine = self.machine.lock();
-        let mut any = false;
-        for (place, ram) in machine.ram.iter().enumerate() {
-            if range.touches(ram.region) {
-                machine.changed().set(place);
-                any = true;
-            }
-        }
-        drop(machine);
-        if !any {
-            return Err(ERANGE);
-        }
-        self.control.attempt_changed()
+        self.control.attempt_range(range)
     }
-}
 
-impl Engine {
-    /// Counts the assigned pages of a region for somebody who asks, and remembers what came out. May sleep.
+    /// Where windows lie.
+    pub(crate) fn policy(&self) -> Policy {
+        self.control.settings.policy()
+    }
+
+    /// Sets where windows lie, and moves those that lie elsewhere. Waits for a pass that is under way.
     ///
     /// # Errors
     ///
-    /// As [`occupancy::census`].
-    pub(crate) fn census(&self, survey: &mut Survey, region: Region) -> Result<(Tally, Held)> {
-        let before = self.dirt.region(region).map(|known| known.state);
-        let (tally, held) = survey.region(region, Depth::All)?;
-        if let Some(before) = before {
-            let pages = tally.guest.saturating_add(tally.firmware);
-            self.dirt.counted(region, before, pages);
+    /// EOPNOTSUPP where RMPOPT_BASE is the kernel's. EBUSY where the processor does not let a window move: then
+    /// all are where they were, and the policy is as it was. ENOMEM.
+    pub(crate) fn set_policy(&self, policy: Policy) -> Result {
+        self.control.set_policy(policy)
+    }
+
+    /// What is done with isolated cores.
+    pub(crate) fn isolated(&self) -> Isolated {
+        self.control.settings.isolated()
+    }
+
+    /// Sets what is done with isolated cores; a pass sees to it.
+    pub(crate) fn set_isolated(&self, isolated: Isolated) -> Result {
+        self.control.settings.set_isolated(isolated);
+        self.control.mailbox.host_changed();
+        Ok(())
+    }
+
+    /// What is done beside a kernel that has RMPOPT of its own.
+    pub(crate) fn native(&self) -> Native {
+        self.control.settings.native()
+    }
+
+    /// Sets what is done beside a kernel that has RMPOPT of its own.
+    ///
+    /// # Errors
+    ///
+    /// EOPNOTSUPP where the kernel has no RMPOPT. EINTR where a signal ended the wait: then nothing has
+    /// changed but that `enabled` is `0`.
+    pub(crate) fn set_native(&self, native: Native) -> Result {
+        self.control.set_native(native)
+    }
+
+    /// Microseconds of RMPOPT after which a core reschedules; 0: after each one.
+    pub(crate) fn slice_us(&self) -> u32 {
+        self.control.settings.slice_us()
+    }
+
+    /// Sets the slice, also of a pass that is under way.
+    pub(crate) fn set_slice_us(&self, slice: u32) {
+        self.control.settings.set_slice_us(slice);
+    }
+
+    /// Whether passes begin by themselves.
+    pub(crate) fn auto(&self) -> bool {
+        self.control.settings.auto()
+    }
+
+    /// Sets whether passes begin by themselves.
+    pub(crate) fn set_auto(&self, auto: bool) -> Result {
+        self.control.settings.set_auto(auto);
+        self.control.mailbox.kick();
+        Ok(())
+    }
+
+    /// How long all has to be quiet before what was given back is attempted, in milliseconds.
+    pub(crate) fn delay_ms(&self) -> u32 {
+        self.control.settings.timing().delay
+    }
+
+    /// Sets that delay.
+    pub(crate) fn set_delay_ms(&self, delay: u32) {
+        self.control.settings.set_delay(delay);
+        self.control.mailbox.kick();
+    }
+
+    /// After how long it is attempted even if it never is quiet, in milliseconds.
+    pub(crate) fn max_delay_ms(&self) -> u32 {
+        self.control.settings.timing().max_delay
+    }
+
+    /// Sets that delay.
+    pub(crate) fn set_max_delay_ms(&self, delay: u32) {
+        self.control.settings.set_max_delay(delay);
+        self.control.mailbox.kick();
+    }
+
+    /// Seconds between two full checks; 0: none.
+    pub(crate) fn full_check_s(&self) -> u32 {
+        self.control.settings.full_check_s()
+    }
+
+    /// Sets the seconds between two full checks.
+    pub(crate) fn set_full_check_s(&self, seconds: u32) {
+        self.control.settings.set_full_check_s(seconds);
+        self.control.mailbox.kick();
+    }
+
+    /// Sets the page of [`Engine::lookup`].
+    pub(crate) fn want_entry(&self, page: Page) {
+        self.view.wanted.set(page);
+    }
+}
+
+/// Status. All of these may sleep.
+impl Engine {
+    /// Whether the module only observes.
+    pub(crate) fn observes(&self) -> bool {
+        self.control.observes()
+    }
+
+    /// What the module does, in one word.
+    pub(crate) fn role_name(&self) -> &'static str {
+        self.control.role_name()
+    }
+
+    /// Whose RMPOPT_BASE is.
+    pub(crate) fn owner(&self) -> Owner {
+        self.control.owner()
+    }
+
+    /// How far the pass is that is under way or ordered. `None` where there is none.
+    pub(crate) fn progress(&self) -> Option<impl fmt::Display> {
+        if !self.control.mailbox.busy() {
+            return None;
         }
-        Ok((tally, held))
+        let open = self.survey().sets.open().count();
+        Some(self.control.progress.at(open))
+    }
+
+    /// RAM and cores as last surveyed.
+    pub(crate) fn survey(&self) -> Arc<Survey> {
+        self.control.survey()
+    }
+
+    /// Asks cores for what they have optimised.
+    ///
+    /// # Errors
+    ///
+    /// ENOMEM.
+    pub(crate) fn snapshot(&self, scope: Scope) -> Result<Snapshot<'_>> {
+        self.view.snapshot(&self.control, scope)
+    }
+
+    /// Calls `each` with every region that has RAM, ascending.
+    ///
+    /// # Errors
+    ///
+    /// As [`Engine::count`], and what `each` returned.
+    pub(crate) fn for_each_region(&self, each: impl FnMut(&RegionView) -> Result) -> Result {
+        regions::for_each(&self.control, each)
+    }
+
+    /// Gets ready to read the RMP's entries.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::sev::rmp::Reader::new`].
+    pub(crate) fn occupancy(&self) -> Result<Occupancy> {
+        self.view.occupancy(&self.control.found)
+    }
+
+    /// Counts the assigned pages of a region, and remembers what came out.
+    ///
+    /// # Errors
+    ///
+    /// As [`census::census`].
+    pub(crate) fn count(
+        &self,
+        occupancy: &mut Occupancy,
+        region: Region,
+    ) -> Result<(AssignedPages, Held)> {
+        regions::count(&self.control, occupancy, region)
+    }
+
+    /// Reads the RMP entry of the page that somebody wants to see.
+    ///
+    /// # Errors
+    ///
+    /// As [`crate::sev::rmp::Reader::new`] and [`crate::sev::rmp::Reader::lookup`].
+    pub(crate) fn lookup(&self) -> Result<Lookup> {
+        self.view.wanted.look_up(&self.control.found)
+    }
+
+    /// How conversions are seen at this moment. `None` while they are not.
+    pub(crate) fn probes(&self) -> Option<probe::Kind> {
+        self.control.dirty.kind()
+    }
+
+    /// Conversions that the probes have seen.
+    pub(crate) fn conversions(&self) -> u64 {
+        self.control.dirty.conversions(&self.survey())
+    }
+
+    /// The sums over all passes.
+    pub(crate) fn stats(&self) -> Stats {
+        self.control.dirty.stats()
+    }
+}
+
+impl kthread::Body for Engine {
+    fn run(&self) {
+        self.control.run();
+    }
+
+    fn stop(&self) {
+        self.control.stop();
     }
 }
 
 impl probe::Kick for Engine {
     fn counters(&self) -> &probe::Counters {
-        self.dirt.counters()
+        self.control.dirty.counters()
     }
 
     fn kick(&self) {
-        self.control.look();
+        self.control.mailbox.kick();
     }
 }
 
@@ -295,38 +399,24 @@ impl reboot::Listener for Engine {
     }
 }
 
-impl Census for Engine {
-    fn held(&self, region: Region) -> Option<bool> {
-        if self.control.aborting() {
-            return None;
-        }
-        let mut reader = Reader::new(&self.found).ok()?;
-        occupancy::any(&mut reader, region).ok()
-    }
-}
-
 impl snp::Listener for Engine {
     fn initialising(&self) {
-        self.control.look();
+        self.control.mailbox.kick();
     }
 }
 
 impl memory::Listener for Engine {
     fn memory_changed(&self) {
-        self.control.host_changed();
+        self.control.mailbox.host_changed();
     }
 }
 
 impl hotplug::Listener for Engine {
     fn online(&self, cpu: Cpu) {
-        hands::arrive(&self.machine(), cpu);
-        self.control.host_changed();
+        self.control.cpu_online(cpu);
     }
 
     fn offline(&self, cpu: Cpu) {
-        if !matches!(self.role, Role::Observe(_)) {
-            hands::leave(&self.machine(), cpu);
-        }
-        self.control.host_changed();
+        self.control.cpu_offline(cpu);
     }
 }

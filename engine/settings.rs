@@ -4,8 +4,8 @@
 //! effect with a pass that the change orders, all else at once, also in a pass that is under way.
 
 use super::{
-    trigger::Timing,
-    window::Policy, //
+    dirty::trigger::Timing,
+    host::window::Policy, //
 };
 use crate::sev::assess::Native;
 use kernel::sync::atomic::{
@@ -13,7 +13,7 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// What is done with cores that are set apart from the others: see [`crate::sys::cpu::Cpu::isolated`].
+/// What is done with isolated cores: see [`crate::sys::cpu::Cpu::isolated`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Isolated {
     /// The same as with all others.
@@ -21,7 +21,7 @@ pub(crate) enum Isolated {
     /// They take part in one pass after they were switched on, and are left alone then.
     #[default]
     Once,
-    /// They are left out, have RMPOPT never enabled, and are not asked for their state either.
+    /// They are left out: RMPOPT is never enabled on them, and they are not asked for their state either.
     Skip,
 }
 

@@ -13,9 +13,9 @@ pub(crate) enum Reason {
     Range,
     /// Regions may have lost their last assigned page.
     GivenBack,
-    /// The slow full check.
+    /// A check has found regions to attempt.
     Check,
-    /// The interval without probes.
+    /// All regions were reported, as conversions are not seen.
     Poll,
     /// CPUs or memory came or went, or a setting changed.
     Host,
@@ -89,17 +89,36 @@ impl Histogram {
     }
 }
 
+/// What one core did in a round or in a pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CoreTally {
+    /// Attempts.
+    pub(crate) attempted: u32,
+    /// Attempts that left the region optimised.
+    pub(crate) won: u32,
+}
+
+impl CoreTally {
+    /// Counts an attempt.
+    pub(crate) fn count(&mut self, won: bool) {
+        self.attempted = self.attempted.saturating_add(1);
+        if won {
+            self.won = self.won.saturating_add(1);
+        }
+    }
+}
+
 /// What one pass did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct PassOutcome {
     /// Regions that were attempted.
     pub(crate) attempted: u32,
     /// Regions that every core which takes part has optimised since.
     pub(crate) won: u32,
     /// Regions that held assigned pages.
     pub(crate) held: u32,
-    /// Regions that a core could not optimise after a leader had.
-    pub(crate) lost: u32,
+    /// Regions that a follower found held after a leader had found them free.
+    pub(crate) raced: u32,
     /// Cores that executed RMPOPT.
     pub(crate) cores: u32,
     /// RMPOPT, on all cores.
@@ -110,7 +129,7 @@ pub(crate) struct Outcome {
     pub(crate) followers_ns: u64,
 }
 
-impl Outcome {
+impl PassOutcome {
     /// Adds the RMPOPT that one core has executed.
     pub(crate) fn add_core(&mut self, instructions: u32) {
         self.cores = self.cores.saturating_add(u32::from(instructions != 0));
@@ -119,7 +138,9 @@ impl Outcome {
 
     /// Attempts of leaders: each may have had to read the RMP.
     pub(crate) fn scans(&self) -> u32 {
-        self.won.saturating_add(self.held).saturating_add(self.lost)
+        self.won
+            .saturating_add(self.held)
+            .saturating_add(self.raced)
     }
 }
 
@@ -133,8 +154,8 @@ pub(crate) struct Stats {
     pub(crate) won: u64,
     /// Regions that held assigned pages.
     pub(crate) held: u64,
-    /// Regions lost while a pass was under way.
-    pub(crate) lost: u64,
+    /// Regions that raced: see [`PassOutcome::raced`].
+    pub(crate) raced: u64,
     /// Attempts of leaders.
     pub(crate) scans: u64,
     /// RMPOPT on all cores.
@@ -147,12 +168,12 @@ pub(crate) struct Stats {
     pub(crate) delays: Histogram,
     /// Counts that did not agree with what the processor said.
     pub(crate) corrections: u64,
-    /// Regions that a check found lost although no probe had told.
-    pub(crate) unseen: u64,
+    /// Regions that a check found missing on a core although no conversion was seen.
+    pub(crate) missing: u64,
     /// Regions counted page by page, for those who read status.
     pub(crate) censuses: u64,
-    /// Regions asked for in looks whether everything was lost.
-    pub(crate) looks: u64,
+    /// Regions asked for in self-checks.
+    pub(crate) self_checks: u64,
     /// Checks, with or without probes.
     pub(crate) checks: u64,
     /// Looks that found regions optimised by the kernel's own passes.
@@ -163,7 +184,7 @@ pub(crate) struct Stats {
 
 impl Stats {
     /// A pass has ended.
-    pub(crate) fn add(&mut self, reason: Reason, outcome: &Outcome) {
+    pub(crate) fn add(&mut self, reason: Reason, outcome: &PassOutcome) {
         if let Some(passes) = self.passes.get_mut(reason.code() as usize) {
             *passes = passes.saturating_add(1);
         }
@@ -171,7 +192,7 @@ impl Stats {
             (&mut self.attempted, u64::from(outcome.attempted)),
             (&mut self.won, u64::from(outcome.won)),
             (&mut self.held, u64::from(outcome.held)),
-            (&mut self.lost, u64::from(outcome.lost)),
+            (&mut self.raced, u64::from(outcome.raced)),
             (&mut self.scans, u64::from(outcome.scans())),
             (&mut self.instructions, outcome.instructions),
             (&mut self.leaders_ns, outcome.leaders_ns),

@@ -136,9 +136,6 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Bytes for each core of a batch.
-    pub(crate) const PART_BYTES: usize = size_of::<Part>();
-
     /// Makes a batch for at most `capacity` cores. Of each client one batch is under way at a time. May
     /// sleep.
     ///

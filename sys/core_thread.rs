@@ -80,10 +80,6 @@ pub(crate) struct CoreThread {
 }
 
 impl CoreThread {
-    /// Bytes that a thread takes: its stack and its `task_struct`.
-    pub(crate) const TASK_BYTES: usize =
-        (bindings::PAGE_SIZE << bindings::THREAD_SIZE_ORDER) + size_of::<bindings::task_struct>();
-
     /// For a core that has nothing to do yet: without a thread.
     pub(crate) const fn new() -> Self {
         Self {
@@ -104,7 +100,7 @@ impl CoreThread {
     }
 
     /// Whether there is a thread.
-    pub(crate) fn exists(&self) -> bool {
+    fn exists(&self) -> bool {
         self.kick.task().is_some()
     }
 

@@ -20,7 +20,7 @@
 			 { 6, "host" })
 
 /* A region that was optimised got an assigned page. In the context of who converted it. */
-TRACE_EVENT(region_lost,
+TRACE_EVENT(region_displaced,
 	TP_PROTO(u32 gib, u32 pages),
 	TP_ARGS(gib, pages),
 	TP_STRUCT__entry(

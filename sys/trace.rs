@@ -10,22 +10,22 @@ use kernel::{
 
 #[expect(improper_ctypes, reason = "tracepoints hold types without a size in C")]
 extern "C" {
-    static __tracepoint_region_lost: bindings::tracepoint;
+    static __tracepoint_region_displaced: bindings::tracepoint;
     static __tracepoint_region_optimised: bindings::tracepoint;
     static __tracepoint_pass_begin: bindings::tracepoint;
     static __tracepoint_pass_end: bindings::tracepoint;
-    fn rust_do_trace_region_lost(gib: u32, pages: u32);
+    fn rust_do_trace_region_displaced(gib: u32, pages: u32);
     fn rust_do_trace_region_optimised(gib: u32, delay_ms: u64);
     fn rust_do_trace_pass_begin(reason: u32, regions: u32);
     fn rust_do_trace_pass_end(reason: u32, regions: u32, cores: u32, scans: u32, duration_us: u64);
 }
 
 /// A region that was optimised is so no longer, and no conversion told. In any context.
-pub(crate) fn region_lost(gib: u32, pages: u32) {
+pub(crate) fn region_displaced(gib: u32, pages: u32) {
     // SAFETY: `trace.c` defines the tracepoint.
-    if unsafe { static_branch_unlikely!(__tracepoint_region_lost, bindings::tracepoint, key) } {
+    if unsafe { static_branch_unlikely!(__tracepoint_region_displaced, bindings::tracepoint, key) } {
         // SAFETY: As in `trace.h`.
-        unsafe { rust_do_trace_region_lost(gib, pages) };
+        unsafe { rust_do_trace_region_displaced(gib, pages) };
     }
 }
 

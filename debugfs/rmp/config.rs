@@ -16,7 +16,7 @@ use crate::{
     sys::{
         cpu::OnCpu,
         debugfs::Text, //
-    },
+    }, //
 };
 use core::fmt::{
     self,

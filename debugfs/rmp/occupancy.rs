@@ -3,30 +3,27 @@
 //! `rmp/occupancy`: the assigned pages of each GiB with RAM, and what keeps it from being optimised.
 
 use crate::{
-    engine::{
-        occupancy::Survey,
-        Engine, //
-    },
-    sys::debugfs::Text,
+    engine::Engine,
+    sys::debugfs::Text, //
 };
 use core::fmt::Write;
 use kernel::prelude::*;
 
 /// One line per GiB. Counting takes its time: a signal ends it with EINTR.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
-    let mut survey = Survey::new(engine)?;
+    let mut occupancy = engine.occupancy()?;
     writeln!(out, "# GiB node  guest firmware held-by").map_err(|_| ENOMEM)?;
-    for ram in engine.machine().ram.iter() {
-        let (tally, held) = engine.census(&mut survey, ram.region)?;
+    for ram in engine.survey().topology.ram.iter() {
+        let (pages, held) = engine.count(&mut occupancy, ram.region)?;
         writeln!(
             out,
             "{:5} {:4} {:6} {:8} {held}",
             ram.region.gib(),
             ram.node,
-            tally.guest,
-            tally.firmware
+            pages.guest,
+            pages.firmware
         )
         .map_err(|_| ENOMEM)?;
     }
-    writeln!(out, "# {} RMPREAD", survey.rmpreads()).map_err(|_| ENOMEM)
+    writeln!(out, "# {} RMPREAD", occupancy.rmpreads()).map_err(|_| ENOMEM)
 }

@@ -4,8 +4,8 @@
 
 use crate::{
     engine::{
-        machine::Machine,
-        ranges::Ranges,
+        host::topology::Topology,
+        view::ranges::Ranges,
         Engine, //
     },
     sev::{
@@ -16,12 +16,12 @@ use crate::{
             Layout,
             Segment, //
         },
-        rmp::Description,
+        rmp::Description, //
     },
     sys::{
         debugfs::Text,
         iomem, //
-    },
+    }, //
 };
 use core::fmt::{
     self,
@@ -31,19 +31,19 @@ use kernel::prelude::*;
 
 /// `key: value` lines: the form, a `segment` line for each part, an `issue` line for each fault.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
-    match Description::read(&engine.found) {
-        Ok(rmp) => lines(&engine.machine(), &rmp.layout(), out),
+    match Description::read(engine.found()) {
+        Ok(rmp) => lines(&engine.survey().topology, &rmp.layout(), out),
         Err(e) => writeln!(
             out,
             "issue: table-unreadable: RMP_BASE {:#x} (error {})",
-            engine.found.rmp.base,
+            engine.found().rmp.base,
             e.to_errno()
         ),
     }
     .map_err(|_| ENOMEM)
 }
 
-fn lines(machine: &Machine, layout: &Layout<'_>, out: &mut Text) -> fmt::Result {
+fn lines(topology: &Topology, layout: &Layout<'_>, out: &mut Text) -> fmt::Result {
     let head = layout.head();
     match layout {
         Layout::Contiguous(_) => writeln!(out, "form: contiguous")?,
@@ -57,13 +57,13 @@ fn lines(machine: &Machine, layout: &Layout<'_>, out: &mut Text) -> fmt::Result 
         Node(iomem::described_node(head.start))
     )?;
     for segment in layout.segments() {
-        line(machine, &segment, out)?;
+        line(topology, &segment, out)?;
     }
     if let Layout::Segmented(segmented) = layout {
         writeln!(out, "unused: {}", Ranges(segmented.unused()))?;
     }
     let mut result = Ok(());
-    let ram = machine.ram.iter().map(|ram| ram.region);
+    let ram = topology.ram.iter().map(|ram| ram.region);
     layout.judge(ram, |issue: Issue| {
         if result.is_ok() {
             result = writeln!(out, "issue: {issue}");
@@ -81,7 +81,7 @@ fn form(segmented: &Segmented<'_>, out: &mut Text) -> fmt::Result {
     writeln!(out, "limit: {} segments", segmented.limit())
 }
 
-fn line(machine: &Machine, segment: &Segment, out: &mut Text) -> fmt::Result {
+fn line(topology: &Topology, segment: &Segment, out: &mut Text) -> fmt::Result {
     let Segment {
         index,
         covered,
@@ -101,7 +101,7 @@ fn line(machine: &Machine, segment: &Segment, out: &mut Text) -> fmt::Result {
     writeln!(
         out,
         ") nodes {}, entries {:#x}-{:#x} ({} MiB) node {}",
-        Nodes { machine, segment },
+        Nodes { topology, segment },
         entries.start,
         entries.last(),
         entries.len() >> 20,
@@ -123,7 +123,7 @@ impl fmt::Display for Node {
 
 /// The nodes of the RAM that a segment covers, as a list.
 struct Nodes<'a> {
-    machine: &'a Machine,
+    topology: &'a Topology,
     segment: &'a Segment,
 }
 
@@ -131,7 +131,7 @@ impl fmt::Display for Nodes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let covered = &self.segment.covered;
         let nodes = || {
-            let ram = self.machine.ram.iter().filter(|ram| {
+            let ram = self.topology.ram.iter().filter(|ram| {
                 let base = ram.region.base().as_u64();
                 covered.start <= base && base < covered.end
             });

@@ -105,7 +105,7 @@ static __always_inline void rmpopt_call_end(const struct rmpopt_call *call, int 
 		WRITE_ONCE(counters->optimised, 0);
 		/* A probe on the tracepoint may do anything. */
 		if (!panic_in_progress())
-			trace_region_lost(call->gib, pages);
+			trace_region_displaced(call->gib, pages);
 	}
 }
 

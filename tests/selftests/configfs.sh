@@ -50,9 +50,13 @@ poll 60 idle
 is "action: 1" "$(action 1)" ok
 within 60 "action: the pass ends" idle
 
-for bad in 2 -1 01 on yes true x ' ' '0 0' 4294967296; do
+for bad in 2 -1 x o ' ' 4294967296; do
 	is "enabled: '$bad'" "$(enabled "$bad")" EINVAL
 done
+for yes in on y Y True; do
+	is "enabled: '$yes'" "$(enabled "$yes")" ok
+done
+poll 60 idle
 is "enabled: an empty write" "$(enabled '')" EINVAL
 is "enabled is still 1" "$(cat $CONFIG/enabled)" 1
 is "nothing was lost by all that" "$(optimised)" "$had"

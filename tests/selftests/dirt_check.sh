@@ -28,11 +28,11 @@ regions=$(ram_regions | wc -l)
 echo 0 >$CONFIG/full_check_s
 emu reset >/dev/null
 checks=$(stat checks)
-looks=$(stat looks)
+looks=$(stat self_checks)
 sleep 2
 is "0: no check" "$(stat checks)" "$checks"
 at_most "nothing is asked but one core, for a look now and then" "$(emu get rmpopt.report)" \
-	$(($(stat looks) - looks))
+	$(($(stat self_checks) - looks))
 echo 1 >$CONFIG/full_check_s
 within 60 "1: two checks" checked 2
 echo 0 >$CONFIG/full_check_s
@@ -41,7 +41,7 @@ checks=$(($(stat checks) - checks))
 at_least "reports: each optimised region on each core" "$(emu get rmpopt.report)" \
 	$((checks * (regions - held) * $(cores)))
 at_most "and no more than that, but for the looks" "$(emu get rmpopt.report)" \
-	$((checks * (regions - held) * $(cores) + $(stat looks) - looks))
+	$((checks * (regions - held) * $(cores) + $(stat self_checks) - looks))
 is "scans: the others only" "$(emu get rmpopt.scans)" $((checks * held))
 is "nothing had to be put right" "$(stat corrections)" 0
 
@@ -52,7 +52,7 @@ is "the firmware takes a page" "$(table_of "$two")" none
 echo 1 >$CONFIG/full_check_s
 within 60 "the check finds the page" counted "$two" 1
 is "it is the firmware's" "$(region "$two" firmware)" 1
-is "a loss that no probe has told" "$(stat unseen_losses)" 1
+is "a loss that no probe has told" "$(stat missing)" 1
 is "the count was put right" "$(stat corrections)" 1
 emu set-entry $address assigned=0 asid=0 size=4k immutable=0 >/dev/null
 within 60 "the check wins the region back" won "$two"

@@ -28,8 +28,12 @@ is "max_delay_ms by default" "$(cat $CONFIG/max_delay_ms)" 5000
 is "full_check_s by default" "$(cat $CONFIG/full_check_s)" 600
 is "optimise says how" "$(wc -l <$CONFIG/optimise)" 1
 
-for bad in '' 2 -1 yes 01 '0 1' 99999999999; do
+for bad in '' 2 -1 99999999999; do
 	is "auto: '$bad'" "$(set_to auto "$bad")" EINVAL
+done
+for value in no:0 off:0 yes:1; do
+	set_to auto "${value%:*}" >/dev/null
+	is "auto after '${value%:*}'" "$(cat $CONFIG/auto)" "${value#*:}"
 done
 for file in delay_ms max_delay_ms full_check_s; do
 	for bad in '' -1 x 1x 1.5 0x10 '1 2'; do

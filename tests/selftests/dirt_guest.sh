@@ -97,7 +97,7 @@ is "in one pass" $(($(passes given-back) - given_back)) 1
 is "each was scanned once" "$(emu get rmpopt.scans)" "$(echo "$homes" | wc -w)"
 
 is "no count was wrong" "$(stat corrections)" 0
-is "nothing was lost unseen" "$(stat unseen_losses)" 0
+is "nothing was lost unseen" "$(stat missing)" 0
 is "no probe was missed" "$(stat missed)" 0
 guest release all >/dev/null
 rmmod snp_guest

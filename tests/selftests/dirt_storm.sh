@@ -67,7 +67,7 @@ at_most "milliseconds from the end to the last region won: delay + 1 s" "$(behin
 note "$(cat $STORM/result)"
 at_least "CPUs went off meanwhile" "$(grep -c off /tmp/storm.churn)" 3
 is "as many came on" "$(grep -c on /tmp/storm.churn)" "$(grep -c off /tmp/storm.churn)"
-note "$(sed -n 's/^\(passes:.*\)/\1/p' $DEBUG/stats); lost to races $(stat regions_lost_to_races)"
+note "$(sed -n 's/^\(passes:.*\)/\1/p' $DEBUG/stats); raced $(stat regions_raced)"
 is "no conversion failed" "$(sed -n 's/.*failures \([0-9]*\) .*/\1/p' $STORM/result)" 0
 is "all were seen" "$(stat conversions)" "$(sed -n 's/^conversions \([0-9]*\) .*/\1/p' $STORM/result)"
 is "no probe was missed" "$(stat missed)" 0

@@ -151,7 +151,7 @@ verify=$(number rmpopt.verify)
 # two of these looks.
 looks()
 {
-	sed -n 's/^looks: //p' $DEBUG/stats
+	sed -n 's/^self_checks: //p' $DEBUG/stats
 }
 
 reports()

@@ -16,7 +16,7 @@ use crate::sev::{
     msr::{
         RmpRegisters,
         RmpoptBase, //
-    },
+    }, //
 };
 
 fn zen6() -> Found {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use crate::{
-    engine::census::{
+    engine::census::count::{
         any,
         count,
+        AssignedPages,
         Depth,
         Entries,
-        Held,
-        Tally, //
+        Held, //
     },
     sev::{
         addr::Region,
@@ -16,8 +16,8 @@ use crate::{
             Owner,
             Size, //
         },
-        page::Block,
-    },
+        page::Block, //
+    }, //
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -89,7 +89,7 @@ impl Entries for Table {
         Ok(())
     }
 
-    fn breathe(&mut self) -> Result<(), Self::Error> {
+    fn yield_point(&mut self) -> Result<(), Self::Error> {
         self.breaths += 1;
         if self.breaths > self.patience {
             return Err("asked to end");
@@ -103,7 +103,7 @@ fn an_empty_region_takes_512_reads() {
     let mut table = Table::new(true);
     assert_eq!(
         count(&mut table, region(), Depth::All),
-        Ok(Tally::default())
+        Ok(AssignedPages::default())
     );
     assert_eq!(table.reads, 512);
     assert_eq!(table.breaths, 512);
@@ -118,10 +118,10 @@ fn guests_and_firmware_are_counted_apart() {
         table.set(1024, Size::Page, 5);
         table.set(1025, Size::Page, 5);
         table.set(3 * 512, Size::Page, 6);
-        let tally = count(&mut table, region(), Depth::All).unwrap();
+        let pages = count(&mut table, region(), Depth::All).unwrap();
         assert_eq!(
-            tally,
-            Tally {
+            pages,
+            AssignedPages {
                 guest: 512 + 2 + 1,
                 firmware: 1
             }
@@ -139,8 +139,8 @@ fn a_full_region_is_counted_in_full() {
     for block in 0..512 {
         table.set(block * 512, Size::Block, 1);
     }
-    let tally = count(&mut table, region(), Depth::All).unwrap();
-    assert_eq!(tally.guest, 1 << 18);
+    let pages = count(&mut table, region(), Depth::All).unwrap();
+    assert_eq!(pages.guest, 1 << 18);
     assert_eq!(table.reads, 512);
 }
 
@@ -149,8 +149,8 @@ fn the_first_is_enough_where_only_that_is_asked() {
     let mut table = Table::new(true);
     table.set(3 * 512, Size::Block, 1);
     table.set(9 * 512, Size::Block, 1);
-    let tally = count(&mut table, region(), Depth::First).unwrap();
-    assert_eq!(tally.guest, 512);
+    let pages = count(&mut table, region(), Depth::First).unwrap();
+    assert_eq!(pages.guest, 512);
     assert_eq!(table.reads, 4);
 }
 
@@ -176,17 +176,17 @@ fn whether_any_is_assigned_takes_no_count() {
 
 #[test]
 fn what_holds_a_region_is_named() {
-    let tally = |guest, firmware| Tally { guest, firmware };
-    let held = |tally, own| Held::by(tally, own).to_string();
-    assert_eq!(held(tally(0, 0), 0), "none");
-    assert!(Held::by(tally(0, 0), 0).nothing());
-    assert_eq!(held(tally(1, 0), 0), "guest");
-    assert_eq!(held(tally(0, 512), 512), "rmp");
+    let pages = |guest, firmware| AssignedPages { guest, firmware };
+    let held = |pages, own| Held::by(pages, own).to_string();
+    assert_eq!(held(pages(0, 0), 0), "none");
+    assert!(Held::by(pages(0, 0), 0).nothing());
+    assert_eq!(held(pages(1, 0), 0), "guest");
+    assert_eq!(held(pages(0, 512), 512), "rmp");
     // More firmware than the RMP itself takes.
-    assert_eq!(held(tally(3, 513), 512), "guest,firmware,rmp");
-    assert_eq!(held(tally(0, 1), 0), "firmware");
+    assert_eq!(held(pages(3, 513), 512), "guest,firmware,rmp");
+    assert_eq!(held(pages(0, 1), 0), "firmware");
     // Where the firmware did not assign its RMP, it holds the region all the same.
-    assert_eq!(held(tally(0, 0), 512), "rmp");
+    assert_eq!(held(pages(0, 0), 512), "rmp");
 }
 
 #[test]
@@ -216,7 +216,7 @@ proptest! {
                 table.set(*page, Size::Page, *asid);
             }
         }
-        let mut want = Tally::default();
+        let mut want = AssignedPages::default();
         for entry in table.pages.values() {
             let size = if entry.size == Size::Block { 512 } else { 1 };
             match entry.owner() {

@@ -1,32 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pure files of `engine/`.
+//! The pure files of `engine/`, in its rooms.
 
 #[path = "../../../engine/bitmap.rs"]
 pub(crate) mod bitmap;
-#[path = "../../../engine/census.rs"]
-pub(crate) mod census;
-#[path = "../../../engine/check.rs"]
-pub(crate) mod check;
-#[path = "../../../engine/extent.rs"]
-pub(crate) mod extent;
-#[path = "../../../engine/pass.rs"]
-pub(crate) mod pass;
-#[path = "../../../engine/plan.rs"]
-pub(crate) mod plan;
-#[path = "../../../engine/ranges.rs"]
-pub(crate) mod ranges;
-#[path = "../../../engine/region.rs"]
-pub(crate) mod region;
-#[path = "../../../engine/rounds.rs"]
-pub(crate) mod rounds;
-#[path = "../../../engine/state.rs"]
-pub(crate) mod state;
 #[path = "../../../engine/stats.rs"]
 pub(crate) mod stats;
-#[path = "../../../engine/tracker.rs"]
-pub(crate) mod tracker;
-#[path = "../../../engine/trigger.rs"]
-pub(crate) mod trigger;
-#[path = "../../../engine/window.rs"]
-pub(crate) mod window;
+
+#[path = "../../../engine/host"]
+pub(crate) mod host {
+    pub(crate) mod region;
+    pub(crate) mod state;
+    pub(crate) mod window;
+}
+
+#[path = "../../../engine/census"]
+pub(crate) mod census {
+    pub(crate) mod count;
+}
+
+#[path = "../../../engine/pass"]
+pub(crate) mod pass {
+    pub(crate) mod core_check;
+    pub(crate) mod core_round;
+    pub(crate) mod plan;
+    pub(crate) mod rounds;
+    pub(crate) mod sets;
+}
+
+#[path = "../../../engine/dirty"]
+pub(crate) mod dirty {
+    pub(crate) mod tracker;
+    pub(crate) mod trigger;
+}
+
+#[path = "../../../engine/control"]
+pub(crate) mod control {
+    pub(crate) mod range;
+}
+
+#[path = "../../../engine/view"]
+pub(crate) mod view {
+    pub(crate) mod ranges;
+}

@@ -24,7 +24,7 @@ use crate::sev::{
         Span, //
     },
     msr::RmpRegisters,
-    page::Page,
+    page::Page, //
 };
 use proptest::prelude::*;
 

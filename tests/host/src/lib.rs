@@ -12,13 +12,17 @@ pub(crate) mod sev;
 pub(crate) mod sys;
 
 #[cfg(test)]
+mod arrows;
+#[cfg(test)]
 mod assess;
 #[cfg(test)]
 mod bitmap;
 #[cfg(test)]
 mod census;
 #[cfg(test)]
-mod check;
+mod core_check;
+#[cfg(test)]
+mod core_round;
 #[cfg(test)]
 mod codec;
 #[cfg(test)]
@@ -26,19 +30,17 @@ mod cpuid;
 #[cfg(test)]
 mod entry;
 #[cfg(test)]
-mod extent;
-#[cfg(test)]
 mod geometry;
 #[cfg(test)]
 mod msr;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
-mod pass;
-#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod purity;
+#[cfg(test)]
+mod range;
 #[cfg(test)]
 mod ranges;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::sev::{
         RmpRegisters,
         RmpoptBase,
         Syscfg, //
-    },
+    }, //
 };
 
 #[test]

@@ -11,7 +11,7 @@ use crate::sev::{
         BadAddress,
         Block,
         Page, //
-    },
+    }, //
 };
 use proptest::prelude::*;
 

@@ -2,15 +2,17 @@
 
 use crate::{
     engine::{
-        plan::{
+        host::{
+            region::RamRegion,
+            window::Window, //
+        },
+        pass::plan::{
             leaders,
             start,
             PlanCore, //
-        },
-        region::RamRegion,
-        window::Window, //
+        }, //
     },
-    sev::addr::Region,
+    sev::addr::Region, //
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;

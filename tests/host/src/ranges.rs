@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-use crate::engine::ranges::Ranges;
+use crate::engine::view::ranges::Ranges;
 
 fn print(numbers: &[u32]) -> String {
     Ranges(numbers.iter().copied()).to_string()

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use crate::{
-    engine::region::{
+    engine::host::region::{
         index_of,
         places,
         RamRegion,
@@ -10,7 +10,7 @@ use crate::{
     sev::addr::{
         Region,
         GIB, //
-    },
+    }, //
 };
 use proptest::prelude::*;
 use std::collections::BTreeSet;

@@ -5,29 +5,33 @@
 use crate::{
     engine::{
         bitmap::Bits,
+        host::{
+            region::RamRegion,
+            window::Window, //
+        },
         pass::{
-            follow,
-            lead,
-            Answer,
-            Board,
-            Hands,
-            Stop,
-            Tally, //
+            core_round::{
+                follow,
+                lead,
+                CoreAnswer,
+                CoreOps,
+                Stop, //
+            },
+            plan::{
+                leaders,
+                start,
+                PlanCore, //
+            },
+            rounds::{
+                run,
+                PassOps, //
+            },
+            sets::Sets, //
         },
-        plan::{
-            leaders,
-            start,
-            PlanCore, //
-        },
-        region::RamRegion,
-        rounds::{
-            run,
-            Crew, //
-        },
-        window::Window, //
+        stats::CoreTally, //
     },
     sev::addr::Region,
-    words::zeroed,
+    words::zeroed, //
 };
 use proptest::prelude::*;
 use std::{
@@ -36,7 +40,7 @@ use std::{
         RefCell, //
     },
     collections::BTreeSet,
-    sync::atomic::AtomicU64,
+    sync::atomic::AtomicU64, //
 };
 
 const REGIONS: usize = 24;
@@ -147,8 +151,8 @@ struct Core<'a> {
     index: usize,
 }
 
-impl Hands for Core<'_> {
-    fn attempt(&self, place: usize) -> Result<Answer, Stop> {
+impl CoreOps for Core<'_> {
+    fn attempt(&self, place: usize) -> Result<CoreAnswer, Stop> {
         self.host.happen();
         if self.host.gone.borrow().contains(&self.index) {
             return Err(Stop::Moved);
@@ -157,24 +161,24 @@ impl Hands for Core<'_> {
             return Err(Stop::Faulted);
         }
         if self.host.off.get() {
-            return Err(Stop::Lost);
+            return Err(Stop::Cleared);
         }
         self.host.attempts.borrow_mut().push((self.index, place));
         if self.host.assigned.borrow().contains(&place) {
-            return Ok(Answer::Held);
+            return Ok(CoreAnswer::Held);
         }
         self.host.tables.borrow_mut()[self.index].insert(place);
-        Ok(Answer::Optimised)
+        Ok(CoreAnswer::Optimised)
     }
 
-    fn breathe(&self) -> Result<(), Stop> {
+    fn yield_point(&self) -> Result<(), Stop> {
         match self.host.aborting.get() {
             true => Err(Stop::Asked),
             false => Ok(()),
         }
     }
 
-    fn wait(&self, _times: u32) -> Result<(), Stop> {
+    fn back_off(&self, _times: u32) -> Result<(), Stop> {
         Ok(())
     }
 
@@ -191,24 +195,24 @@ impl Room {
         Self([0; 5].map(|_| zeroed(REGIONS)))
     }
 
-    fn board(&self) -> Board<'_, AtomicU64> {
-        let [open, free, held, lost, _] = &self.0;
-        Board {
+    fn sets(&self) -> Sets<'_, AtomicU64> {
+        let [open, free, held, raced, _] = &self.0;
+        Sets {
             open: Bits(open),
             free: Bits(free),
             held: Bits(held),
-            lost: Bits(lost),
+            raced: Bits(raced),
         }
     }
 
-    fn changed(&self) -> Bits<'_, AtomicU64> {
+    fn dirty(&self) -> Bits<'_, AtomicU64> {
         Bits(&self.0[4])
     }
 }
 
 struct Cores<'a> {
     host: &'a Host,
-    board: Board<'a, AtomicU64>,
+    sets: Sets<'a, AtomicU64>,
 }
 
 impl Cores<'_> {
@@ -229,17 +233,12 @@ impl Cores<'_> {
             })
         };
         let mut chosen = vec![None; REGIONS];
-        leaders(
-            &ram,
-            |place| self.board.open.test(place),
-            cores,
-            &mut chosen,
-        );
+        leaders(&ram, |place| self.sets.open.test(place), cores, &mut chosen);
         chosen
     }
 }
 
-impl Crew for Cores<'_> {
+impl PassOps for Cores<'_> {
     fn lead(&mut self) -> bool {
         self.host.rounds.set(self.host.rounds.get() + 1);
         let chosen = self.plan();
@@ -248,7 +247,7 @@ impl Crew for Cores<'_> {
             let mine = |place: usize| chosen[place] == u16::try_from(index).ok();
             if (0..REGIONS).any(mine) {
                 let core = Core { host, index };
-                let _ = lead(&self.board, &core, mine, &mut Tally::default());
+                let _ = lead(&self.sets, &core, mine, &mut CoreTally::default());
             }
         }
         chosen.iter().any(Option::is_some)
@@ -260,7 +259,7 @@ impl Crew for Cores<'_> {
         for index in (0..CORES).filter(|core| host.able(*core)) {
             let core = Core { host, index };
             let start = start(index, CORES, REGIONS);
-            let _ = follow(&self.board, &core, start, &mut Tally::default());
+            let _ = follow(&self.sets, &core, start, &mut CoreTally::default());
         }
     }
 
@@ -272,32 +271,32 @@ impl Crew for Cores<'_> {
 /// A pass over what is open.
 fn pass(host: &Host, room: &Room) {
     run(
-        &room.board(),
-        room.changed(),
+        &room.sets(),
+        room.dirty(),
         &mut Cores {
             host,
-            board: room.board(),
+            sets: room.sets(),
         },
     );
 }
 
 /// A pass over all regions.
 fn whole(host: &Host, room: &Room) {
-    let board = room.board();
-    board.free.wipe();
-    board.held.wipe();
-    board.open.fill(REGIONS);
+    let sets = room.sets();
+    sets.free.wipe();
+    sets.held.wipe();
+    sets.open.fill(REGIONS);
     pass(host, room);
 }
 
-/// A pass over what is marked as changed, and what is still open.
+/// A pass over what is dirty, and what is still open.
 fn rest(host: &Host, room: &Room) {
-    let board = room.board();
-    for place in room.changed().iter_from(0) {
-        room.changed().clear(place);
-        board.free.clear(place);
-        board.held.clear(place);
-        board.open.set(place);
+    let sets = room.sets();
+    for place in room.dirty().iter_from(0) {
+        room.dirty().clear(place);
+        sets.free.clear(place);
+        sets.held.clear(place);
+        sets.open.set(place);
         for table in host.tables.borrow_mut().iter_mut() {
             table.remove(&place);
         }
@@ -327,33 +326,33 @@ fn a_quiet_pass_scans_each_region_once() {
     assert_eq!(host.rounds.get(), 1);
     assert_eq!(host.verified(2), 1);
     assert_eq!(host.verified(3), CORES);
-    assert!(room.changed().empty());
+    assert!(room.dirty().empty());
 }
 
 #[test]
-fn a_region_lost_between_the_rounds_is_for_the_next_pass() {
+fn a_region_that_races_is_for_the_next_pass() {
     let host = Host::new(&[]);
     let room = Room::new();
     // The first attempt of a follower.
     host.events.borrow_mut().push((REGIONS, Event::Assign(7)));
     whole(&host, &room);
-    assert_eq!(room.changed().iter_from(0).collect::<Vec<_>>(), [7]);
+    assert_eq!(room.dirty().iter_from(0).collect::<Vec<_>>(), [7]);
     let before = host.verified(7);
-    assert_eq!(before, 2, "the leader, and the follower that found it lost");
+    assert_eq!(before, 2, "the leader, and the follower that found it held");
     rest(&host, &room);
-    assert!(room.board().held.test(7));
+    assert!(room.sets().held.test(7));
     assert_eq!(host.verified(7), before + 1);
     all_have_what_is_free(&host);
 }
 
 #[test]
-fn another_core_of_the_node_takes_a_lost_leaders_regions() {
+fn another_core_of_the_node_takes_a_stopped_leaders_regions() {
     for event in [Event::Gone(0), Event::Broken(0)] {
         let host = Host::new(&[]);
         let room = Room::new();
         host.events.borrow_mut().push((5, event));
         whole(&host, &room);
-        assert!(room.board().open.empty());
+        assert!(room.sets().open.empty());
         assert_eq!(host.rounds.get(), 2);
         let attempts = host.attempts.borrow();
         let led_by_one = attempts
@@ -372,7 +371,7 @@ fn a_core_that_goes_before_it_follows_holds_nobody_up() {
     host.events.borrow_mut().push((REGIONS + 3, Event::Gone(4)));
     whole(&host, &room);
     all_have_what_is_free(&host);
-    assert!(room.changed().empty());
+    assert!(room.dirty().empty());
 }
 
 #[test]
@@ -384,7 +383,7 @@ fn without_snp_a_pass_ends_soon_and_leaves_the_rest_open() {
         whole(&host, &room);
         assert!(host.rounds.get() <= 4, "{} rounds", host.rounds.get());
         assert_eq!(host.attempts.borrow().len(), at);
-        assert_eq!(room.board().open.count(), REGIONS.saturating_sub(at));
+        assert_eq!(room.sets().open.count(), REGIONS.saturating_sub(at));
     }
 }
 
@@ -407,7 +406,7 @@ fn without_any_core_all_stays_open() {
     let room = Room::new();
     whole(&host, &room);
     assert_eq!(host.rounds.get(), 1);
-    assert_eq!(room.board().open.count(), REGIONS);
+    assert_eq!(room.sets().open.count(), REGIONS);
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -430,22 +429,22 @@ proptest! {
         *host.events.borrow_mut() = events;
         let room = Room::new();
         whole(&host, &room);
-        let board = room.board();
-        for place in board.free.iter_from(0) {
-            prop_assert!(!board.held.test(place) && !board.open.test(place));
+        let sets = room.sets();
+        for place in sets.free.iter_from(0) {
+            prop_assert!(!sets.held.test(place) && !sets.open.test(place));
             let had = host.tables.borrow().iter().enumerate()
                 .all(|(core, table)| !host.able(core) || table.contains(&place));
             prop_assert!(had || host.converted.borrow().contains(&place), "region {}", place);
         }
-        for place in board.lost.iter_from(0) {
-            prop_assert!(room.changed().test(place));
+        for place in sets.raced.iter_from(0) {
+            prop_assert!(room.dirty().test(place));
         }
         for place in host.converted.borrow().iter() {
-            room.changed().set(*place);
+            room.dirty().set(*place);
         }
         host.events.borrow_mut().clear();
         rest(&host, &room);
         all_have_what_is_free(&host);
-        prop_assert!(board.open.empty() && room.changed().empty());
+        prop_assert!(sets.open.empty() && room.dirty().empty());
     }
 }

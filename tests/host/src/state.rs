@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use crate::{
-    engine::{
+    engine::host::{
         state::{
             window_of,
             Asked,
-            Owner,
-            State, //
+            CoreState,
+            Owner, //
         },
         window::Window, //
     },
@@ -14,7 +14,7 @@ use crate::{
         addr::Region,
         fault::Fault,
         msr::RmpoptBase, //
-    },
+    }, //
 };
 
 fn region(gib: u32) -> Region {
@@ -33,38 +33,42 @@ fn a_state_follows_from_what_was_asked_what_is_read_and_whose_it_is() {
         (
             Owner::Module,
             RmpoptBase::OFF,
-            [State::Off, State::Off, State::Lost],
+            [CoreState::Off, CoreState::Off, CoreState::Cleared],
         ),
         (
             Owner::Module,
             RmpoptBase(4 << 30),
-            [State::Off, State::Off, State::Lost],
+            [CoreState::Off, CoreState::Off, CoreState::Cleared],
         ),
-        (Owner::Module, on(4), [State::Kept, State::Kept, State::On]),
+        (
+            Owner::Module,
+            on(4),
+            [CoreState::Kept, CoreState::Kept, CoreState::On],
+        ),
         (
             Owner::Module,
             on(5),
-            [State::Kept, State::Kept, State::OtherWindow],
+            [CoreState::Kept, CoreState::Kept, CoreState::OtherWindow],
         ),
         (
             Owner::Kernel,
             RmpoptBase::OFF,
-            [State::Off, State::Off, State::Lost],
+            [CoreState::Off, CoreState::Off, CoreState::Cleared],
         ),
         (
             Owner::Kernel,
             on(4),
-            [State::Native, State::Native, State::On],
+            [CoreState::Native, CoreState::Native, CoreState::On],
         ),
         (
             Owner::Kernel,
             on(5),
-            [State::Native, State::Native, State::OtherWindow],
+            [CoreState::Native, CoreState::Native, CoreState::OtherWindow],
         ),
     ] {
         for (asked, state) in asked.into_iter().zip(states) {
             assert_eq!(
-                State::of(asked, read, owner),
+                CoreState::of(asked, read, owner),
                 state,
                 "{asked:?} {read:?} {owner:?}"
             );
@@ -88,13 +92,13 @@ fn what_was_asked_survives_as_a_number() {
 #[test]
 fn each_state_has_a_name_of_its_own() {
     let all = [
-        State::Off,
-        State::On,
-        State::Kept,
-        State::OtherWindow,
-        State::Native,
-        State::Lost,
-        State::TakenOut(Fault::InvalidOpcode),
+        CoreState::Off,
+        CoreState::On,
+        CoreState::Kept,
+        CoreState::OtherWindow,
+        CoreState::Native,
+        CoreState::Cleared,
+        CoreState::TakenOut(Fault::InvalidOpcode),
     ];
     let mut names: Vec<_> = all.iter().map(|state| state.name()).collect();
     names.sort_unstable();
@@ -104,14 +108,14 @@ fn each_state_has_a_name_of_its_own() {
 
 #[test]
 fn who_works_is_switched_off_later_unless_it_is_the_kernels() {
-    let fault = State::TakenOut(Fault::GeneralProtection);
+    let fault = CoreState::TakenOut(Fault::GeneralProtection);
     for (state, works, to_switch_off) in [
-        (State::Off, false, false),
-        (State::On, true, true),
-        (State::Kept, false, true),
-        (State::OtherWindow, true, true),
-        (State::Native, true, false),
-        (State::Lost, false, true),
+        (CoreState::Off, false, false),
+        (CoreState::On, true, true),
+        (CoreState::Kept, false, true),
+        (CoreState::OtherWindow, true, true),
+        (CoreState::Native, true, false),
+        (CoreState::Cleared, false, true),
         (fault, false, true),
     ] {
         assert_eq!(state.works(), works, "{state:?}");

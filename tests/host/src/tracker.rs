@@ -2,14 +2,14 @@
 
 //! A region's count against a model of the probes, in every order of conversions and answers.
 
-use crate::engine::tracker::{
+use crate::engine::dirty::tracker::{
     contradicts,
     learn,
-    Answer,
+    Finding,
     Look,
     Pages,
-    Sight,
-    State, //
+    RegionWord,
+    Sight, //
 };
 use proptest::prelude::*;
 
@@ -24,38 +24,38 @@ fn defined(name: &str) -> u64 {
 }
 
 /// What the probes' handlers add at a call's entry.
-fn enter(state: State) -> State {
-    State(state.0.wrapping_add(defined("RMPOPT_IN_FLIGHT")))
+fn enter(state: RegionWord) -> RegionWord {
+    RegionWord(state.0.wrapping_add(defined("RMPOPT_IN_FLIGHT")))
 }
 
 /// What they add at its exit; `None` for a call that failed.
-fn leave(state: State, pages: Option<i64>) -> State {
+fn leave(state: RegionWord, pages: Option<i64>) -> RegionWord {
     let shift = defined("RMPOPT_PAGE_SHIFT");
     let conversion = 1u64 << (shift + defined("RMPOPT_PAGES_BITS"));
     let add = pages.map_or(0, |pages| conversion.wrapping_add((pages << shift) as u64));
     let left = state.0.wrapping_sub(defined("RMPOPT_IN_FLIGHT"));
-    State(left.wrapping_add(add))
+    RegionWord(left.wrapping_add(add))
 }
 
-fn convert(state: State, pages: i64) -> State {
+fn convert(state: RegionWord, pages: i64) -> RegionWord {
     leave(enter(state), Some(pages))
 }
 
-fn known(pages: i64) -> State {
-    State::UNKNOWN.with(Pages::Known(pages))
+fn known(pages: i64) -> RegionWord {
+    RegionWord::UNKNOWN.with(Pages::Known(pages))
 }
 
 #[test]
 fn the_first_state_is_unknown_and_quiet() {
-    assert_eq!(State::UNKNOWN.pages(), Pages::Unknown);
-    assert!(!State::UNKNOWN.in_flight());
-    assert_eq!(State::UNKNOWN.conversions(), 0);
+    assert_eq!(RegionWord::UNKNOWN.pages(), Pages::Unknown);
+    assert!(!RegionWord::UNKNOWN.in_flight());
+    assert_eq!(RegionWord::UNKNOWN.conversions(), 0);
 }
 
 #[test]
 fn the_probes_count_unknown_regions_as_the_state_says() {
     // The probes kick where the number is not positive: always for a region that is unknown.
-    let raw = (State::UNKNOWN.0 >> defined("RMPOPT_PAGE_SHIFT")) as i64;
+    let raw = (RegionWord::UNKNOWN.0 >> defined("RMPOPT_PAGE_SHIFT")) as i64;
     let none = 1 << (defined("RMPOPT_PAGES_BITS") - 1);
     assert!(raw + (1 << 18) < none);
     // Where they cannot tell how a call ends, the region becomes unknown.
@@ -119,7 +119,7 @@ fn a_call_in_flight_is_not_quiet_and_not_queued() {
 #[test]
 fn unknown_regions_are_queued_by_any_conversion() {
     for pages in [1, 512, -1, -512, 0] {
-        let state = convert(State::UNKNOWN, pages);
+        let state = convert(RegionWord::UNKNOWN, pages);
         assert_eq!(state.pages(), Pages::Unknown);
         assert_eq!(Look::default().add(state, 0, 3, 9), Sight::Queued);
     }
@@ -128,31 +128,39 @@ fn unknown_regions_are_queued_by_any_conversion() {
 #[test]
 fn the_processor_is_right() {
     let table = [
-        (known(0), Answer::Free, None),
-        (known(3), Answer::Free, Some(Pages::Known(0))),
-        (known(-2), Answer::Free, Some(Pages::Known(0))),
-        (State::UNKNOWN, Answer::Free, Some(Pages::Known(0))),
-        (known(3), Answer::Held(Some(9)), None),
-        (known(3), Answer::Held(None), None),
-        (known(0), Answer::Held(Some(9)), Some(Pages::Known(9))),
-        (known(-2), Answer::Held(Some(9)), Some(Pages::Known(9))),
-        (known(0), Answer::Held(None), Some(Pages::Unknown)),
-        (State::UNKNOWN, Answer::Held(Some(9)), Some(Pages::Known(9))),
-        (State::UNKNOWN, Answer::Held(None), None),
+        (known(0), Finding::Free, None),
+        (known(3), Finding::Free, Some(Pages::Known(0))),
+        (known(-2), Finding::Free, Some(Pages::Known(0))),
+        (RegionWord::UNKNOWN, Finding::Free, Some(Pages::Known(0))),
+        (known(3), Finding::Held(Some(9)), None),
+        (known(3), Finding::Held(None), None),
+        (known(0), Finding::Held(Some(9)), Some(Pages::Known(9))),
+        (known(-2), Finding::Held(Some(9)), Some(Pages::Known(9))),
+        (known(0), Finding::Held(None), Some(Pages::Unknown)),
+        (
+            RegionWord::UNKNOWN,
+            Finding::Held(Some(9)),
+            Some(Pages::Known(9)),
+        ),
+        (RegionWord::UNKNOWN, Finding::Held(None), None),
     ];
     for (before, answer, after) in table {
         let learned = learn(before, answer);
-        assert_eq!(learned.map(State::pages), after, "{before:?} {answer:?}");
+        assert_eq!(
+            learned.map(RegionWord::pages),
+            after,
+            "{before:?} {answer:?}"
+        );
         assert!(learn(enter(before), answer).is_none());
     }
     assert!(contradicts(known(0)));
-    assert!(!contradicts(State::UNKNOWN));
+    assert!(!contradicts(RegionWord::UNKNOWN));
 }
 
 #[test]
 fn what_is_learned_keeps_the_conversions() {
-    let before = convert(convert(State::UNKNOWN, 1), -1);
-    let after = learn(before, Answer::Free).unwrap();
+    let before = convert(convert(RegionWord::UNKNOWN, 1), -1);
+    let after = learn(before, Finding::Free).unwrap();
     assert_eq!(after.conversions(), before.conversions());
     assert_eq!(after.pages(), Pages::Known(0));
 }
@@ -185,7 +193,7 @@ proptest! {
     /// All of a region's pages go and come without the unknown becoming known.
     #[test]
     fn unknown_stays_unknown(pages in proptest::collection::vec(-512i64..=512, 0..512)) {
-        let state = pages.iter().fold(State::UNKNOWN, |s, p| convert(s, *p));
+        let state = pages.iter().fold(RegionWord::UNKNOWN, |s, p| convert(s, *p));
         prop_assert_eq!(state.pages(), Pages::Unknown);
     }
 }

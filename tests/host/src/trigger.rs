@@ -2,18 +2,18 @@
 
 //! When passes begin, by a clock of the test's own.
 
-use crate::engine::{
+use crate::engine::dirty::{
     tracker::{
         Look,
         Pages,
+        RegionWord, //
         Sight,
-        State, //
     },
     trigger::{
         decide,
-        Timing,
-        Verdict, //
-    },
+        Decision,
+        Timing, //
+    }, //
 };
 use proptest::prelude::*;
 
@@ -24,14 +24,14 @@ const TIMING: Timing = Timing::DEFAULT;
 struct Host {
     now: u64,
     timing: Timing,
-    regions: Vec<(State, u32, u64)>,
+    regions: Vec<(RegionWord, u32, u64)>,
     /// When passes began, and on how many regions.
     passes: Vec<(u64, u32)>,
 }
 
 impl Host {
     fn new(regions: usize, timing: Timing) -> Self {
-        let empty = State::UNKNOWN.with(Pages::Known(0));
+        let empty = RegionWord::UNKNOWN.with(Pages::Known(0));
         Self {
             now: 1000,
             timing,
@@ -42,7 +42,7 @@ impl Host {
 
     fn set(&mut self, region: usize, pages: i64) {
         let (state, _, last) = &mut self.regions[region];
-        *state = State(state.0 + (1 << 36)).with(Pages::Known(pages));
+        *state = RegionWord(state.0 + (1 << 36)).with(Pages::Known(pages));
         *last = self.now;
     }
 
@@ -65,9 +65,9 @@ impl Host {
     fn tick(&mut self) {
         let look = self.look();
         match decide(&look, self.now, self.timing) {
-            Verdict::Rest => assert_eq!(look.queued, 0),
-            Verdict::Wait(left) => assert!(left > 0 && look.queued > 0),
-            Verdict::Go => {
+            Decision::Rest => assert_eq!(look.queued, 0),
+            Decision::Wait(left) => assert!(left > 0 && look.queued > 0),
+            Decision::Go => {
                 self.passes.push((self.now, look.queued));
                 for (state, seen, last) in &mut self.regions {
                     let sight = Look::default().add(*state, *seen, *last, self.now);

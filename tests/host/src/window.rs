@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
 use crate::{
-    engine::{
+    engine::host::{
         region::RamRegion,
         window::{
             place,
             Nodes,
             Policy,
             Window, //
-        },
+        }, //
     },
-    sev::addr::Region,
+    sev::addr::Region, //
 };
 use proptest::prelude::*;
 

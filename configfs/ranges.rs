@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Ranges of memory that are attempted at once.
+
+use super::{
+    value::{
+        print,
+        written, //
+    },
+    Controls, //
+};
+use crate::engine::range::{
+    Extent,
+    Flaw, //
+};
+use kernel::{
+    configfs,
+    page::PAGE_SIZE,
+    prelude::*, //
+};
+
+/// `optimise`: a range goes in, and what it touches is attempted.
+#[vtable]
+impl configfs::AttributeOperations<11> for Controls {
+    type Data = Controls;
+
+    fn show(_: &Controls, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
+        print(
+            page,
+            fmt!("Write START-END or START+SIZE, in bytes or with K, M, G, T.\n"),
+        )
+    }
+
+    fn store(controls: &Controls, page: &[u8]) -> Result {
+        let range = Extent::parse(written(page)).map_err(|flaw| match flaw {
+            Flaw::Malformed => EINVAL,
+            Flaw::TooFar => ERANGE,
+        })?;
+        controls.engine.attempt_range(range)
+    }
+}

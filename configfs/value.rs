@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Values as administrators write and read them, and an attribute for each kind of value.
+
+use core::{
+    fmt::Write,
+    num::IntErrorKind, //
+};
+use kernel::{
+    fmt,
+    page::PAGE_SIZE,
+    prelude::*,
+    str::{
+        kstrtobool_bytes,
+        Formatter, //
+    }, //
+};
+
+/// Writes one value to the page that reading a file returns.
+///
+/// # Errors
+///
+/// EMSGSIZE where it does not fit.
+pub(super) fn print(page: &mut [u8; PAGE_SIZE], args: fmt::Arguments<'_>) -> Result<usize> {
+    let mut out = Formatter::new(page);
+    out.write_fmt(args).map_err(|_| EMSGSIZE)?;
+    Ok(out.bytes_written())
+}
+
+/// What was written, without white space around it.
+pub(super) fn written(page: &[u8]) -> &[u8] {
+    page.trim_ascii()
+}
+
+/// A boolean, as the kernel takes it everywhere.
+///
+/// # Errors
+///
+/// EINVAL where it is none.
+pub(super) fn boolean(page: &[u8]) -> Result<bool> {
+    kstrtobool_bytes(written(page))
+}
+
+/// A decimal number up to `max`.
+///
+/// # Errors
+///
+/// EINVAL where it is none; ERANGE where it is larger.
+pub(super) fn number(page: &[u8], max: u32) -> Result<u32> {
+    let digits = core::str::from_utf8(written(page)).map_err(|_| EINVAL)?;
+    match digits.parse() {
+        Ok(number) if number <= max => Ok(number),
+        Ok(_) => Err(ERANGE),
+        Err(e) if *e.kind() == IntErrorKind::PosOverflow => Err(ERANGE),
+        Err(_) => Err(EINVAL),
+    }
+}
+
+/// The names of all values of an attribute, the present one in brackets.
+pub(super) struct Choice<T: 'static> {
+    /// All values.
+    pub(super) all: &'static [T],
+    /// The present one.
+    pub(super) present: T,
+    /// The name of a value.
+    pub(super) name: fn(T) -> &'static str,
+}
+
+impl<T: Copy + PartialEq> fmt::Display for Choice<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for value in self.all {
+            let name = (self.name)(*value);
+            if *value == self.present {
+                write!(f, "{separator}[{name}]")?;
+            } else {
+                write!(f, "{separator}{name}")?;
+            }
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+/// The value of the name that was written.
+///
+/// # Errors
+///
+/// EINVAL where there is none.
+pub(super) fn choose<T: Copy>(all: &[T], name: fn(T) -> &'static str, page: &[u8]) -> Result<T> {
+    let wanted = written(page);
+    all.iter()
+        .copied()
+        .find(|value| name(*value).as_bytes() == wanted)
+        .ok_or(EINVAL)
+}
+
+/// An attribute with a boolean: its number in the directory, and the engine's getter and setter.
+macro_rules! boolean_attribute {
+    ($(#[$doc:meta])* $id:literal, $get:ident, $set:ident) => {
+        $(#[$doc])*
+        #[vtable]
+        impl kernel::configfs::AttributeOperations<$id> for super::Controls {
+            type Data = super::Controls;
+
+            fn show(controls: &Self, page: &mut [u8; kernel::page::PAGE_SIZE]) -> Result<usize> {
+                let present = u8::from(controls.engine.$get());
+                super::value::print(page, fmt!("{present}\n"))
+            }
+
+            fn store(controls: &Self, page: &[u8]) -> Result {
+                controls.engine.$set(super::value::boolean(page)?)
+            }
+        }
+    };
+}
+
+/// An attribute with a decimal number: its number in the directory, the largest value, and the engine's
+/// getter and setter.
+macro_rules! number_attribute {
+    ($(#[$doc:meta])* $id:literal, $max:expr, $get:ident, $set:ident) => {
+        $(#[$doc])*
+        #[vtable]
+        impl kernel::configfs::AttributeOperations<$id> for super::Controls {
+            type Data = super::Controls;
+
+            fn show(controls: &Self, page: &mut [u8; kernel::page::PAGE_SIZE]) -> Result<usize> {
+                let present = controls.engine.$get();
+                super::value::print(page, fmt!("{present}\n"))
+            }
+
+            fn store(controls: &Self, page: &[u8]) -> Result {
+                controls.engine.$set(super::value::number(page, $max)?);
+                Ok(())
+            }
+        }
+    };
+}
+
+/// An attribute with a choice: its number in the directory, the type of its values, and the engine's
+/// getter and setter.
+macro_rules! choice_attribute {
+    ($(#[$doc:meta])* $id:literal, $type:ty, $get:ident, $set:ident) => {
+        $(#[$doc])*
+        #[vtable]
+        impl kernel::configfs::AttributeOperations<$id> for super::Controls {
+            type Data = super::Controls;
+
+            fn show(controls: &Self, page: &mut [u8; kernel::page::PAGE_SIZE]) -> Result<usize> {
+                let choice = super::value::Choice {
+                    all: &<$type>::ALL,
+                    present: controls.engine.$get(),
+                    name: <$type>::name,
+                };
+                super::value::print(page, fmt!("{choice}\n"))
+            }
+
+            fn store(controls: &Self, page: &[u8]) -> Result {
+                let value = super::value::choose(&<$type>::ALL, <$type>::name, page)?;
+                controls.engine.$set(value)
+            }
+        }
+    };
+}

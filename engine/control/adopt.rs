@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What cores have without an attempt of the module's: from before it was loaded, kept by the processor
+//! while it was disabled, or won by a kernel that has RMPOPT of its own.
+
+use super::{
+    thread::{
+        Memory,
+        SNP_POLL, //
+    },
+    Control, //
+};
+use crate::{
+    engine::{
+        host::{
+            state::{
+                CoreState,
+                Owner, //
+            },
+            topology::{
+                CoreEntry,
+                Topology, //
+            }, //
+        },
+        pass::order::Attempt,
+        stats::Reason, //
+    },
+    sev::{
+        assess::Role,
+        platform::Snp, //
+    },
+    sys::compat,
+};
+use kernel::{
+    prelude::*,
+    time::{
+        Instant,
+        Msecs, //
+    }, //
+};
+
+/// How often a kernel's own passes are looked for, in milliseconds, while regions wait for one: its
+/// passes begin that long after the last guest has ended.
+const WATCH: Msecs = 10_000;
+
+/// What cores have without an attempt of ours.
+#[derive(Clone, Copy, Default)]
+struct Adopted {
+    /// Regions that some core has.
+    all: u32,
+    /// Those of them that were not known to be optimised.
+    new: u32,
+}
+
+impl Control {
+    /// Takes up what the cores have had since before the module was loaded, or kept while it was
+    /// disabled. Tells whether they have anything.
+    fn adopt(&self, memory: &mut Memory) -> bool {
+        let all = core::mem::take(&mut memory.left_on);
+        let adopted = self.ask_cores(memory, all);
+        if adopted.all != 0 {
+            pr_info!(
+                "{} GiB are optimised since before: they are not scanned again\n",
+                adopted.all
+            );
+        }
+        self.report_replaced();
+        adopted.all != 0
+    }
+
+    /// Asks cores for what they have without an attempt of ours: `all` of them, or those that the
+    /// processor or the kernel has kept on.
+    fn ask_cores(&self, memory: &mut Memory, all: bool) -> Adopted {
+        let kept = |state| matches!(state, CoreState::Kept | CoreState::Native);
+        let which = |entry: &CoreEntry| all || kept(entry.core.state());
+        let survey = self.survey();
+        if !survey.topology.cores.iter().any(which) {
+            return Adopted::default();
+        }
+        self.dirty.begin_adoption(&survey);
+        let all = memory.runner.adopt(&self.order(), which);
+        let new = match all {
+            0 => 0,
+            _ => self.dirty.end_adoption(&survey, self),
+        };
+        self.report_not_covered(memory, &survey.topology);
+        Adopted { all, new }
+    }
+
+    /// What a pass attempts that begins anew: what cores have kept is not scanned again.
+    pub(super) fn first_attempt(&self, memory: &mut Memory) -> Attempt {
+        if self.adopt(memory) {
+            Attempt::Dirty
+        } else {
+            Attempt::All
+        }
+    }
+
+    /// Says what of RAM the kernel's window does not cover, whenever that is another figure.
+    fn report_not_covered(&self, memory: &mut Memory, topology: &Topology) {
+        if self.owner() != Owner::Kernel {
+            return;
+        }
+        let Some(not_covered) = topology.not_covered() else {
+            return;
+        };
+        if core::mem::replace(&mut memory.not_covered, not_covered) != not_covered {
+            pr_info!(
+                "{} of {} GiB with RAM lie beyond the kernel's window and are not covered\n",
+                not_covered,
+                topology.ram.len()
+            );
+        }
+    }
+
+    /// Says what of the kernel's is replaced.
+    fn report_replaced(&self) {
+        if self.role != Role::Native || self.owner() != Owner::Module {
+            return;
+        }
+        let survey = self.survey();
+        let moved = |entry: &&CoreEntry| {
+            let core = &entry.core;
+            core.rest().enabled() && core.read() != Some(core.rest())
+        };
+        let moved = survey.topology.cores.iter().filter(moved).count();
+        pr_info!(
+            "native=takeover: the kernel's window is replaced on {} of {} cores until the module lets go; its own passes go on\n",
+            moved,
+            survey.topology.cores.len()
+        );
+    }
+
+    /// Looks what a kernel with RMPOPT of its own has done, while that is not known and nobody else finds
+    /// out. Returns after how many milliseconds to look again.
+    pub(super) fn watch(&self, memory: &mut Memory) -> Option<Msecs> {
+        if self.role != Role::Native {
+            return None;
+        }
+        let survey = self.survey();
+        let attempting = self.mailbox.enabled();
+        // The kernel sets the cores up when SNP's initialisation is over.
+        let off = |entry: &CoreEntry| entry.representative.is_some() && !entry.core.is_on();
+        let on = memory.snp == Some(Snp::On);
+        let waiting = !on || self.owner() == Owner::Kernel && survey.topology.cores.iter().any(off);
+        let interval = if waiting {
+            SNP_POLL
+        } else if attempting && self.settings.auto() || !self.dirty.pending(&survey) {
+            return None;
+        } else {
+            WATCH
+        };
+        let passed = memory
+            .watched
+            .map(|then| compat::millis_ceil(then.elapsed()));
+        let passed = passed.and_then(|ms| Msecs::try_from(ms).ok());
+        if let Some(left) = passed
+            .and_then(|ms| interval.checked_sub(ms))
+            .filter(|ms| *ms != 0)
+        {
+            return Some(left);
+        }
+        memory.watched = Some(Instant::now());
+        if on {
+            let first = core::mem::take(&mut memory.left_on);
+            let adopted = self.ask_cores(memory, true);
+            if !first {
+                self.dirty.count_native_pass(adopted.new);
+            }
+            if attempting && waiting && adopted.all != 0 {
+                self.mailbox.set_busy();
+                self.pass(memory, Attempt::Dirty, Reason::Start);
+            }
+        }
+        Some(interval)
+    }
+}

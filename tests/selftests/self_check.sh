@@ -1,0 +1,141 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# host: smt
+# Losing everything is noticed and put right although nothing else begins by itself.
+. "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/dirt.sh"
+begin 40
+require_emulator
+require_rmpopt
+require_test_module snp_guest
+
+filled()
+{
+	idle && [ "$(table | grep -c " $all\$")" = "$free" ] &&
+		[ "$(awk '$2 == "optimised"' "$DEBUG/regions" | wc -l)" = "$free" ]
+}
+
+# back WHAT: all is there again, by itself, and the files say the truth.
+back()
+{
+	within 60 "$1: all is won back" filled
+	tables_agree "$1: the table is what the cores have"
+	is "$1: core 0 is enabled" "$(field 0 state)" enabled
+}
+
+unseen()
+{
+	[ "$(stat missing)" -ge 1 ]
+}
+
+held()
+{
+	[ "$(region "$two" state)" = held ]
+}
+
+# The region that the guest had may still wait for somebody who looks.
+all_but_one()
+{
+	[ "$(table | grep -c " $all\$")" -ge $((free - 1)) ]
+}
+
+bases()
+{
+	for core in $(each_core); do
+		emu base "$core" "$@" >/dev/null
+	done
+}
+
+free=$(free_regions | wc -l)
+loaded_for_guests
+echo 0 >$CONFIG/auto
+echo 0 >$CONFIG/full_check_s
+
+# A look is one core's. The others are left alone.
+poll 60 idle
+emu reset >/dev/null
+looks=$(stat self_checks)
+sleep 4
+is "no verify" "$(emu get rmpopt.verify)" 0
+at_least "looks" "$(stat self_checks)" $((looks + 1))
+at_most "regions asked for in the looks" "$(emu get rmpopt.report)" $(($(stat self_checks) - looks))
+is "no write" "$(emu get rmpopt_base.writes)" 0
+
+# SNP is initialised anew behind the kernel's back.
+emu snp off >/dev/null
+emu snp on >/dev/null
+back "SNP was initialised anew"
+emu snp on >/dev/null
+back "initialised anew while on"
+
+# RMPOPT_BASE is cleared on all cores.
+log_mark
+bases 0
+back "RMPOPT_BASE was cleared"
+is "no core was taken for broken" "$(log_count 'left out')" 0
+
+# The tables are: writing the same base does that.
+base=$(emu base 0)
+is "all cores have the same base" "$(for core in $(each_core); do emu base "$core"; done | sort -u)" "$base"
+bases "$base"
+is "the tables are empty" "$(emu table all | grep -c ': [0-9]')" 0
+back "the tables were cleared"
+
+# SNP goes off, and comes on later.
+emu snp off >/dev/null
+sleep 3
+is "it was noticed" "$(log_count 'SNP has gone off')" 1
+emu reset >/dev/null
+sleep 2
+is "no RMPOPT while SNP is off" "$(emu get rmpopt.verify) $(emu get rmpopt.report)" "0 0"
+emu snp on >/dev/null
+back "SNP came on"
+
+# What a guest takes is no loss: nobody is asked.
+checks=$(stat checks)
+is "a guest" "$(guest assign "$one" 2m 1 5)" ok
+sleep 3
+is "no check" "$(stat checks)" "$checks"
+is "the guest ends" "$(guest release "$one")" ok
+sleep 3
+is "no check then" "$(stat checks)" "$checks"
+is "auto is off: it is not won back" "$(table_of "$one")" none
+is "but stays in the queue" "$(region "$one" state)" queued
+is "action" "$(try write $CONFIG/action 1)" ok
+back "action"
+
+# A page that the firmware has taken behind the kernel's back is such a loss, too.
+address=$(((two << 30) + (64 << 20)))
+emu set-entry $address assigned=1 asid=0 size=4k immutable=1 >/dev/null
+within 60 "a region that was lost unseen is found" unseen
+within 60 "regions says that it is held" held
+emu set-entry $address assigned=0 asid=0 size=4k immutable=0 >/dev/null
+
+# While it is disabled, it looks at nothing.
+is "enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+emu reset >/dev/null
+looks=$(stat self_checks)
+sleep 3
+is "no look while disabled" "$(stat self_checks)" "$looks"
+is "nothing is asked, nothing written" "$(emu get rmpopt.report) $(emu get rmpopt_base.writes)" "0 0"
+is "enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+back "enabled again"
+
+# Without probes a guest looks like a loss. It is not while the core has other regions.
+rmmod snp_guest
+unload
+insmod "$MODULES/snp_guest.ko"
+load probes=0
+poll 60 idle
+echo 0 >$CONFIG/auto
+checks=$(stat checks)
+is "a guest, unseen" "$(guest assign "$one" 2m 1 5)" ok
+sleep 4
+is "no check" "$(stat checks)" "$checks"
+guest release all >/dev/null
+bases "$base"
+within 60 "without probes: all is won back" all_but_one
+rmmod snp_guest
+unload
+no_splat "the kernel log is clean"
+finish
