@@ -7,43 +7,37 @@ use super::{
     dirty::trigger::Timing,
     host::window::Policy, //
 };
-use crate::sev::assess::Native;
+use crate::{
+    sev::assess::Native,
+    sys::{
+        codec::coded,
+        shared::Shared, //
+    }, //
+};
 use kernel::sync::atomic::{
     Atomic,
     Relaxed, //
 };
 
-/// What is done with isolated cores: see [`crate::sys::cpu::Cpu::isolated`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Isolated {
-    /// The same as with all others.
-    Include,
-    /// They take part in one pass after they were switched on, and are left alone then.
-    #[default]
-    Once,
-    /// They are left out: RMPOPT is never enabled on them, and they are not asked for their state either.
-    Skip,
-}
-
-impl Isolated {
-    /// All values.
-    pub(crate) const ALL: [Self; 3] = [Self::Include, Self::Once, Self::Skip];
-
-    /// The name in files.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Include => "include",
-            Self::Once => "once",
-            Self::Skip => "skip",
-        }
+coded! {
+    /// What is done with isolated cores: see [`crate::sys::cpu::Cpu::isolated`].
+    #[derive(Default)]
+    pub(crate) enum Isolated {
+        /// The same as with all others.
+        Include = "include",
+        /// They take part in one pass after they were switched on, and are left alone then.
+        #[default]
+        Once = "once",
+        /// They are left out: RMPOPT is never enabled on them, and they are not asked for their state either.
+        Skip = "skip",
     }
 }
 
 /// The adjustable values. May be read and written in any context.
 pub(crate) struct Settings {
-    policy: Atomic<u32>,
-    native: Atomic<u32>,
-    isolated: Atomic<u32>,
+    policy: Shared<Policy>,
+    native: Shared<Native>,
+    isolated: Shared<Isolated>,
     slice_us: Atomic<u32>,
     auto: Atomic<bool>,
     delay_ms: Atomic<u32>,
@@ -61,9 +55,9 @@ impl Settings {
     /// The defaults, but for what is done with isolated cores from the beginning.
     pub(crate) fn new(isolated: Isolated) -> Self {
         Self {
-            policy: Atomic::new(0),
-            native: Atomic::new(0),
-            isolated: Atomic::new(index(&Isolated::ALL, isolated)),
+            policy: Shared::new(Policy::default()),
+            native: Shared::new(Native::default()),
+            isolated: Shared::new(isolated),
             slice_us: Atomic::new(50),
             auto: Atomic::new(true),
             delay_ms: Atomic::new(Timing::DEFAULT.delay),
@@ -74,33 +68,32 @@ impl Settings {
 
     /// Where windows lie.
     pub(crate) fn policy(&self) -> Policy {
-        pick(&Policy::ALL, self.policy.load(Relaxed))
+        self.policy.get()
     }
 
     /// Sets where windows lie.
     pub(crate) fn set_policy(&self, policy: Policy) {
-        self.policy.store(index(&Policy::ALL, policy), Relaxed);
+        self.policy.set(policy);
     }
 
     /// What is done beside a kernel that has RMPOPT of its own.
     pub(crate) fn native(&self) -> Native {
-        pick(&Native::ALL, self.native.load(Relaxed))
+        self.native.get()
     }
 
     /// Sets what is done beside a kernel that has RMPOPT of its own.
     pub(crate) fn set_native(&self, native: Native) {
-        self.native.store(index(&Native::ALL, native), Relaxed);
+        self.native.set(native);
     }
 
     /// What is done with isolated cores.
     pub(crate) fn isolated(&self) -> Isolated {
-        pick(&Isolated::ALL, self.isolated.load(Relaxed))
+        self.isolated.get()
     }
 
     /// Sets what is done with isolated cores.
     pub(crate) fn set_isolated(&self, isolated: Isolated) {
-        self.isolated
-            .store(index(&Isolated::ALL, isolated), Relaxed);
+        self.isolated.set(isolated);
     }
 
     /// Microseconds of RMPOPT after which a core reschedules; 0: after each one.
@@ -151,15 +144,4 @@ impl Settings {
         self.full_check_s
             .store(seconds.min(Self::CHECK_MAX), Relaxed);
     }
-}
-
-fn pick<T: Copy + Default>(all: &[T], code: u32) -> T {
-    all.get(code as usize).copied().unwrap_or_default()
-}
-
-fn index<T: PartialEq>(all: &[T], value: T) -> u32 {
-    (0u32..)
-        .zip(all)
-        .find_map(|(i, v)| (*v == value).then_some(i))
-        .unwrap_or(0)
 }

@@ -2,61 +2,26 @@
 
 //! What passes did since the module was loaded.
 
-/// Why there was a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reason {
-    /// RMPOPT was switched on, or SNP has come on.
-    Start,
-    /// Somebody wrote `action`.
-    Request,
-    /// Somebody wrote `optimise`.
-    Range,
-    /// Regions may have lost their last assigned page.
-    GivenBack,
-    /// A check has found regions to attempt.
-    Check,
-    /// All regions were reported, as conversions are not seen.
-    Poll,
-    /// CPUs or memory came or went, or a setting changed.
-    Host,
-}
+use crate::sys::codec::coded;
 
-impl Reason {
-    /// All reasons, by their code in tracepoints.
-    pub(crate) const ALL: [Self; 7] = [
-        Self::Start,
-        Self::Request,
-        Self::Range,
-        Self::GivenBack,
-        Self::Check,
-        Self::Poll,
-        Self::Host,
-    ];
-
-    /// The name in files, and in `sys/trace.h`.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Request => "request",
-            Self::Range => "range",
-            Self::GivenBack => "given-back",
-            Self::Check => "check",
-            Self::Poll => "poll",
-            Self::Host => "host",
-        }
-    }
-
-    /// The code in tracepoints.
-    pub(crate) const fn code(self) -> u32 {
-        match self {
-            Self::Start => 0,
-            Self::Request => 1,
-            Self::Range => 2,
-            Self::GivenBack => 3,
-            Self::Check => 4,
-            Self::Poll => 5,
-            Self::Host => 6,
-        }
+coded! {
+    /// Why there was a pass. The number is the code in tracepoints, the name that in files and in
+    /// `sys/trace.h`.
+    pub(crate) enum Reason {
+        /// RMPOPT was switched on, or SNP has come on.
+        Start = "start",
+        /// Somebody wrote `action`.
+        Request = "request",
+        /// Somebody wrote `optimise`.
+        Range = "range",
+        /// Regions may have lost their last assigned page.
+        GivenBack = "given-back",
+        /// A check has found regions to attempt.
+        Check = "check",
+        /// All regions were reported, as conversions are not seen.
+        Poll = "poll",
+        /// CPUs or memory came or went, or a setting changed.
+        Host = "host",
     }
 }
 

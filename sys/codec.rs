@@ -5,6 +5,16 @@
 //! This file is pure: it is compiled and tested on the host too, and pure files of other rooms may
 //! name it.
 
+/// A value that a number of 64 bits can hold. [`coded`] implements it for enums without fields.
+pub(crate) trait Codec: Copy {
+    /// The value as a number.
+    fn encode(self) -> u64;
+
+    /// The value that [`Codec::encode`] made this number of. A number that it makes of no value decodes
+    /// to some value all the same.
+    fn decode(number: u64) -> Self;
+}
+
 /// Defines an enum without fields whose values are numbered from 0 on, in the order in which they
 /// stand there.
 ///
@@ -12,7 +22,8 @@
 ///
 /// - `ALL`, an array of all values, ascending;
 /// - `code()`, the number of a value, and `from_code(u32)`, `None` for a number of no value;
-/// - `name()`, where the values have names.
+/// - `name()`, where the values have names;
+/// - [`Codec`], where a number of no value decodes to the first value.
 macro_rules! coded {
     ($(#[$outer:meta])* $vis:vis enum $name:ident {
         $($(#[$inner:meta])* $value:ident = $text:literal,)+
@@ -52,6 +63,18 @@ macro_rules! coded {
             $vis fn from_code(code: u32) -> Option<Self> {
                 let index = usize::try_from(code).ok()?;
                 Self::ALL.get(index).copied()
+            }
+        }
+
+        impl $crate::sys::codec::Codec for $name {
+            fn encode(self) -> u64 {
+                u64::from(self.code())
+            }
+
+            fn decode(number: u64) -> Self {
+                let [first, ..] = Self::ALL;
+                let code = u32::try_from(number).ok();
+                code.and_then(Self::from_code).unwrap_or(first)
             }
         }
     };

@@ -2,6 +2,8 @@
 
 //! The exceptions that an instruction may raise.
 
+use super::codec::Codec;
+
 /// Why an instruction did not do its work: the exception that it raised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -43,5 +45,18 @@ impl Fault {
             Self::Other(_) => "an unexpected exception",
             Self::Initialising => "SNP is being initialised",
         }
+    }
+}
+
+/// The bit that says that there was a fault. The vector is below it.
+const FAULT: u64 = 0x100;
+
+impl Codec for Option<Fault> {
+    fn encode(self) -> u64 {
+        self.map_or(0, |fault| FAULT | u64::from(fault.vector()))
+    }
+
+    fn decode(number: u64) -> Self {
+        (number & FAULT != 0).then(|| Fault::from_vector(number & !FAULT))
     }
 }

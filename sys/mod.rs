@@ -41,6 +41,7 @@ pub(crate) mod physmem;
 pub(crate) mod probe;
 pub(crate) mod reboot;
 mod registration;
+pub(crate) mod shared;
 mod shim;
 pub(crate) mod snp;
 pub(crate) mod trace;

@@ -23,7 +23,8 @@ extern "C" {
 /// A region that was optimised is so no longer, and no conversion told. In any context.
 pub(crate) fn region_displaced(gib: u32, pages: u32) {
     // SAFETY: `trace.c` defines the tracepoint.
-    if unsafe { static_branch_unlikely!(__tracepoint_region_displaced, bindings::tracepoint, key) } {
+    if unsafe { static_branch_unlikely!(__tracepoint_region_displaced, bindings::tracepoint, key) }
+    {
         // SAFETY: As in `trace.h`.
         unsafe { rust_do_trace_region_displaced(gib, pages) };
     }

@@ -26,7 +26,8 @@ use crate::{
         addr::Region,
         fault::Fault,
         msr::RmpoptBase, //
-    }, //
+    },
+    sys::shared::Shared, //
 };
 use kernel::{
     prelude::*,
@@ -40,20 +41,18 @@ use kernel::{
 const NO_WINDOW: u32 = u32::MAX;
 /// The value of [`Core::read`] before RMPOPT_BASE was read: reserved bits are set.
 const NOT_READ: u64 = u64::MAX;
-/// The bit of [`Core::fault`] that says that there was one; the vector is below.
-const FAULT: u32 = 0x100;
 
 /// A core, as long as the module is loaded. All of it may be used from any CPU at any time.
 pub(crate) struct Core {
     id: u32,
-    /// What was asked for last: [`Asked::encode`].
-    asked: Atomic<u64>,
+    /// What was asked for last.
+    asked: Shared<Asked>,
     /// RMPOPT_BASE as last read.
     read: Atomic<u64>,
     /// The first region of the window that the processor has refused, or [`NO_WINDOW`].
     refused: Atomic<u32>,
     /// Whether and how an access faulted.
-    fault: Atomic<u32>,
+    fault: Shared<Option<Fault>>,
     /// RMPOPT_BASE is the kernel's.
     native: Atomic<bool>,
     /// What RMPOPT_BASE becomes when the module lets go of it.
@@ -89,10 +88,10 @@ impl Core {
         let table: Table = [const { Atomic::new(0) }; words(SPAN as usize)];
         Ok(Self {
             id,
-            asked: Atomic::new(Asked::Nothing.encode()),
+            asked: Shared::new(Asked::Nothing),
             read: Atomic::new(NOT_READ),
             refused: Atomic::new(NO_WINDOW),
-            fault: Atomic::new(0),
+            fault: Shared::new(None),
             native: Atomic::new(false),
             rest: Atomic::new(RmpoptBase::OFF.0),
             node: Atomic::new(0),
@@ -144,18 +143,15 @@ impl Core {
 
     /// The core's state where RMPOPT_BASE reads so.
     pub(crate) fn state_at(&self, read: RmpoptBase) -> CoreState {
-        match self.fault.load(Relaxed) {
-            0 => CoreState::of(self.asked(), read, self.owner()),
-            code => {
-                let [vector, ..] = code.to_le_bytes();
-                CoreState::TakenOut(Fault::from_vector(vector.into()))
-            }
+        match self.fault.get() {
+            None => CoreState::of(self.asked(), read, self.owner()),
+            Some(fault) => CoreState::TakenOut(fault),
         }
     }
 
     /// What was asked of it last.
     pub(crate) fn asked(&self) -> Asked {
-        Asked::decode(self.asked.load(Relaxed))
+        self.asked.get()
     }
 
     /// RMPOPT_BASE as last read. `None` before it was read.
@@ -195,7 +191,7 @@ impl Core {
     /// Records what was asked of the core, and what was read afterwards.
     pub(crate) fn record(&self, asked: Asked, read: RmpoptBase) {
         self.change(|| {
-            self.asked.store(asked.encode(), Relaxed);
+            self.asked.set(asked);
             self.read.store(read.0, Relaxed);
         });
         if !self.state().works() {
@@ -233,13 +229,13 @@ impl Core {
         let before = self.state();
         self.set_complete(false);
         self.set_known(false);
-        self.fault.store(FAULT | u32::from(fault.vector()), Relaxed);
+        self.fault.set(Some(fault));
         before
     }
 
     /// The fault for which the core was taken out counts no longer.
     pub(crate) fn clear_fault(&self) {
-        self.fault.store(0, Relaxed);
+        self.fault.set(None);
     }
 
     /// Forgets a fault and what the processor has refused, so that the core is tried again.

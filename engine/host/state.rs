@@ -6,10 +6,13 @@
 //! the truth: RMPOPT_EN cannot be cleared while SNP is on, and the base may not move.
 
 use super::window::Window;
-use crate::sev::{
-    addr::Region,
-    fault::Fault,
-    msr::RmpoptBase, //
+use crate::{
+    sev::{
+        addr::Region,
+        fault::Fault,
+        msr::RmpoptBase, //
+    },
+    sys::codec::Codec, //
 };
 
 /// Whose RMPOPT_BASE is.
@@ -32,27 +35,20 @@ pub(crate) enum Asked {
     On(Region),
 }
 
-impl Asked {
-    /// No region has this number.
-    const NOTHING: u64 = u64::MAX;
-    /// Nor this one.
-    const OFF: u64 = u64::MAX - 1;
-
-    /// The number from which [`Asked::decode`] makes the value again.
-    pub(crate) fn encode(self) -> u64 {
+impl Codec for Asked {
+    fn encode(self) -> u64 {
         match self {
-            Self::Nothing => Self::NOTHING,
-            Self::Off => Self::OFF,
+            Self::Nothing => u64::MAX,
+            Self::Off => u64::MAX - 1,
             Self::On(first) => u64::from(first.gib()),
         }
     }
 
-    /// The value from which [`Asked::encode`] has made the number.
-    pub(crate) fn decode(code: u64) -> Self {
-        if code == Self::OFF {
+    fn decode(number: u64) -> Self {
+        if number == Self::Off.encode() {
             return Self::Off;
         }
-        match u32::try_from(code).ok().and_then(Region::new) {
+        match u32::try_from(number).ok().and_then(Region::new) {
             Some(first) => Self::On(first),
             None => Self::Nothing,
         }

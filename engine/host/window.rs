@@ -6,7 +6,10 @@
 //! window that covers most of the memory that its policy prefers.
 
 use super::region::RamRegion;
-use crate::sev::addr::Region;
+use crate::{
+    sev::addr::Region,
+    sys::codec::coded, //
+};
 
 /// Regions that a core's table spans on all processors so far: 2 TiB.
 pub(crate) const SPAN: u32 = 2048;
@@ -36,32 +39,19 @@ impl Window {
     }
 }
 
-/// What decides where windows lie.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Policy {
-    /// The most RAM, near memory counting more by NUMA distance.
-    #[default]
-    Auto,
-    /// From the lowest RAM on, the same for all cores.
-    All,
-    /// The most RAM of the core's own node, then as [`Policy::Auto`].
-    Node,
-    /// The most RAM of the core's own socket, then as [`Policy::Auto`].
-    Socket,
-}
-
-impl Policy {
-    /// All policies.
-    pub(crate) const ALL: [Self; 4] = [Self::Auto, Self::All, Self::Node, Self::Socket];
-
-    /// The name in files.
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::All => "all",
-            Self::Node => "node",
-            Self::Socket => "socket",
-        }
+coded! {
+    /// What decides where windows lie.
+    #[derive(Default)]
+    pub(crate) enum Policy {
+        /// The most RAM, near memory counting more by NUMA distance.
+        #[default]
+        Auto = "auto",
+        /// From the lowest RAM on, the same for all cores.
+        All = "all",
+        /// The most RAM of the core's own node, then as [`Policy::Auto`].
+        Node = "node",
+        /// The most RAM of the core's own socket, then as [`Policy::Auto`].
+        Socket = "socket",
     }
 }
 

@@ -2,6 +2,10 @@
 
 //! How far a pass is.
 
+use crate::sys::{
+    codec::coded,
+    shared::Shared, //
+};
 use kernel::{
     fmt,
     sync::atomic::{
@@ -10,20 +14,21 @@ use kernel::{
     }, //
 };
 
-/// The steps of a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// No pass is under way.
-    Idle,
-    /// Leaders verify regions.
-    Verify,
-    /// Followers fill their tables.
-    Fill,
+coded! {
+    /// The steps of a pass.
+    pub(crate) enum Step {
+        /// No pass is under way.
+        Idle,
+        /// Leaders verify regions.
+        Verify,
+        /// Followers fill their tables.
+        Fill,
+    }
 }
 
 /// The step and how far it is. Written by the thread and by the cores at work.
 pub(crate) struct Progress {
-    step: Atomic<u32>,
+    step: Shared<Step>,
     done: Atomic<u32>,
     total: Atomic<u32>,
 }
@@ -32,7 +37,7 @@ impl Progress {
     /// No pass is under way.
     pub(crate) fn new() -> Self {
         Self {
-            step: Atomic::new(0),
+            step: Shared::new(Step::Idle),
             done: Atomic::new(0),
             total: Atomic::new(0),
         }
@@ -43,12 +48,7 @@ impl Progress {
         self.done.store(0, Relaxed);
         self.total
             .store(u32::try_from(total).unwrap_or(u32::MAX), Relaxed);
-        let code = match step {
-            Step::Idle => 0,
-            Step::Verify => 1,
-            Step::Fill => 2,
-        };
-        self.step.store(code, Relaxed);
+        self.step.set(step);
     }
 
     /// One part of the step is done.
@@ -60,10 +60,10 @@ impl Progress {
     pub(crate) fn at(&self, open: usize) -> impl fmt::Display {
         let total = self.total.load(Relaxed);
         let open = u32::try_from(open).unwrap_or(u32::MAX);
-        match self.step.load(Relaxed) {
-            0 => At::Pending,
-            1 => At::Verified(total.saturating_sub(open), total),
-            _ => At::Filled(self.done.load(Relaxed), total),
+        match self.step.get() {
+            Step::Idle => At::Pending,
+            Step::Verify => At::Verified(total.saturating_sub(open), total),
+            Step::Fill => At::Filled(self.done.load(Relaxed), total),
         }
     }
 }

@@ -158,12 +158,32 @@ fn every_room_and_leaf_is_in_a_table() {
 #[test]
 fn the_test_sees_a_wrong_direction() {
     let bad = |text, room, depth, allowed| !offences(text, room, depth, allowed).is_empty();
-    assert!(bad("use crate::engine::view::ranges::Ranges;", "host", 1, &[]));
-    assert!(bad("use super::super::control::Control;", "pass", 1, &["host"]));
+    assert!(bad(
+        "use crate::engine::view::ranges::Ranges;",
+        "host",
+        1,
+        &[]
+    ));
+    assert!(bad(
+        "use super::super::control::Control;",
+        "pass",
+        1,
+        &["host"]
+    ));
     assert!(bad("use super::control::Control;", "pass", 0, &["host"]));
-    assert!(bad("use crate::engine::{\n    stats::Reason,\n    Engine, //\n};", "control", 1, &[]));
+    assert!(bad(
+        "use crate::engine::{\n    stats::Reason,\n    Engine, //\n};",
+        "control",
+        1,
+        &[]
+    ));
     assert!(bad("fn f(e: &crate::engine::Engine) {}", "control", 1, &[]));
-    assert!(bad("use crate::{\n    engine::pass::plan, //\n    sys::cpu,\n};", "host", 1, &[]));
+    assert!(bad(
+        "use crate::{\n    engine::pass::plan, //\n    sys::cpu,\n};",
+        "host",
+        1,
+        &[]
+    ));
     assert!(!bad("use super::plan::PlanCore;", "pass", 1, &[]));
     assert!(!bad("use crate::engine::bitmap::Bits;", "host", 1, &[]));
     assert!(!bad("use crate::sys::cpu;", "host", 1, &[]));

@@ -20,11 +20,11 @@ mod bitmap;
 #[cfg(test)]
 mod census;
 #[cfg(test)]
+mod codec;
+#[cfg(test)]
 mod core_check;
 #[cfg(test)]
 mod core_round;
-#[cfg(test)]
-mod codec;
 #[cfg(test)]
 mod cpuid;
 #[cfg(test)]

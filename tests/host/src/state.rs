@@ -14,7 +14,8 @@ use crate::{
         addr::Region,
         fault::Fault,
         msr::RmpoptBase, //
-    }, //
+    },
+    sys::codec::Codec, //
 };
 
 fn region(gib: u32) -> Region {
