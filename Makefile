@@ -28,7 +28,7 @@ QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 # See bench/run.
 export SHAPES
 
-.PHONY: all module test-modules emulator rmpoptctl guest-tools all-parts run shell test vng check \
+.PHONY: all module test-modules emulator rmpoptctl guest-tools all-parts run shell test vng check htmldocs \
 	bench bench-modules doctor \
 	fmt clean distclean help modules_install
 
@@ -111,6 +111,10 @@ check: ## formatting and lints, the kernel's settings
 
 fmt: ## format all Rust code
 	@$(ROOT) $(TREE)/scripts/inside/fmt $(TREE)
+
+htmldocs: ## build Documentation/ as pages in build/html, with Sphinx
+	@command -v sphinx-build >/dev/null || { echo "make htmldocs: sphinx-build is missing (Debian: apt-get install python3-sphinx)" >&2; exit 1; }
+	@sphinx-build -W --keep-going -q $(TREE)/Documentation $(TREE)/build/html
 
 ## Clean
 
