@@ -301,7 +301,7 @@ fn trouble() {
     let root = changed(
         "trouble",
         &[
-            (&format!("{debug}/cpu/0"), "state", "state: lost"),
+            (&format!("{debug}/cpu/0"), "state", "state: cleared"),
             (
                 &format!("{debug}/cpu/2"),
                 "state",
@@ -310,7 +310,7 @@ fn trouble() {
             (&format!("{debug}/cpu/4"), "state", "state: taken out (#UD)"),
             (&stats, "probes", "probes: none, polling every 10 s"),
             (&stats, "missed", "missed: 3"),
-            (&stats, "unseen_losses", "unseen_losses: 1"),
+            (&stats, "missing", "missing: 1"),
             (&config, "hwcr", "hwcr: 0x0000000000000000 (SMM not locked)"),
         ],
     );

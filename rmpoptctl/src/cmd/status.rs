@@ -227,7 +227,7 @@ fn warnings(loaded: &Loaded) -> Vec<String> {
             "skipped" => "isolated_cpus leaves them alone",
             "kept by the processor" => "RMPOPT_EN cannot be cleared while SNP is on; that is safe",
             "enabled, other window" => "the processor does not let the window move",
-            "lost" => "somebody else has cleared RMPOPT_BASE",
+            "cleared" => "somebody else has cleared RMPOPT_BASE",
             state if state.starts_with("taken out") => "an access raised an exception",
             _ => "see debugfs cpu/<N>",
         };
@@ -246,8 +246,8 @@ fn warnings(loaded: &Loaded) -> Vec<String> {
     if stats.missed != 0 {
         all.push(format!("{} calls were missed by the probes", stats.missed));
     }
-    if stats.unseen_losses != 0 {
-        let regions = show::style::count(stats.unseen_losses, "region was", "regions were");
+    if stats.missing != 0 {
+        let regions = show::style::count(stats.missing, "region was", "regions were");
         all.push(format!("{regions} displaced without a probe telling"));
     }
     for issue in &layout.issues {

@@ -43,11 +43,11 @@ pub struct Stats {
     /// Counts that were put right.
     pub corrections: u64,
     /// Regions found displaced that no probe told of.
-    pub unseen_losses: u64,
+    pub missing: u64,
     /// Regions counted entry by entry.
     pub censuses: u64,
     /// Regions that one core was asked for.
-    pub looks: u64,
+    pub self_checks: u64,
     /// Passes of the kernel's own that won something.
     pub native_passes: u64,
     /// Regions that these have won.
@@ -91,18 +91,16 @@ pub fn read(root: &Root) -> Result<Stats> {
         regions_attempted: lines.number_or_0("regions_attempted")?,
         regions_won: lines.number_or_0("regions_won")?,
         regions_held: lines.number_or_0("regions_held")?,
-        regions_raced: lines
-            .number_or_0("regions_lost_to_races")?
-            .saturating_add(lines.number_or_0("regions_raced")?),
+        regions_raced: lines.number_or_0("regions_raced")?,
         scans: lines.number_or_0("scans")?,
         instructions: lines.number_or_0("instructions")?,
         leaders_us: lines.number_or_0("leaders_us")?,
         followers_us: lines.number_or_0("followers_us")?,
         checks: lines.number_or_0("checks")?,
         corrections: lines.number_or_0("corrections")?,
-        unseen_losses: lines.number_or_0("unseen_losses")?,
+        missing: lines.number_or_0("missing")?,
         censuses: lines.number_or_0("censuses")?,
-        looks: lines.number_or_0("looks")?,
+        self_checks: lines.number_or_0("self_checks")?,
         native_passes: lines.number_or_0("native_passes")?,
         native_won: lines.number_or_0("native_won")?,
         ..Stats::default()

@@ -211,9 +211,9 @@ fn sums(out: &mut Metrics, stats: &Stats) {
             stats.corrections,
         ),
         (
-            "rmpopt_unseen_losses_total",
+            "rmpopt_missing_regions_total",
             "Regions found displaced that no probe told of.",
-            stats.unseen_losses,
+            stats.missing,
         ),
         (
             "rmpopt_native_passes_total",
