@@ -178,7 +178,7 @@ for moves in ignored gp; do
 	ok "$what, other windows: another pass" pass
 	is "$what, other windows: and is not tried again" "$(emu get rmpopt_base.writes)" "$(cores)"
 	is "$what, other windows: no #UD" "$(emu get rmpopt.ud)" 0
-	is "$what, other windows: nobody is left out" "$(log_count 'left out')" 0
+	is "$what, other windows: no core is taken out" "$(log_count 'taken out')" 0
 	is "$what, other windows: the policy that agrees" "$(try write $CONFIG/window_policy all)" ok
 	within 60 "$what, other windows: that ends" idle
 	for cpu in $(cpus); do
@@ -205,7 +205,7 @@ is "one core refuses" "$(try write $CONFIG/window_policy all)" EBUSY
 is "one core refuses: the policy" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
 within 60 "one core refuses: that ends" idle
 places "one core refuses" auto
-is "one core refuses: nobody is left out" "$(log_count 'left out')" 0
+is "one core refuses: no core is taken out" "$(log_count 'taken out')" 0
 emu fault "$last" none >/dev/null
 is "it does no longer" "$(try write $CONFIG/window_policy all)" ok
 within 60 "that ends" idle
