@@ -160,7 +160,7 @@ for other in $(seq 7); do
 done
 within 120 "all cores have all in the end" all_have
 tables_agree "the table is what the cores have"
-is "no core was taken out" "$(log_count 'left out')" 0
+is "no core was taken out" "$(log_count 'taken out')" 0
 
 is "rmmod" "$(try rmmod rmpopt)" ok
 for core in 0 1 2 3; do

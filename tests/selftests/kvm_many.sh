@@ -170,7 +170,7 @@ is "launches that failed" $failed 0
 at_least "passes asked for" $passes 5
 at_least "CPUs that went or came" $switched 20
 is "reloads of kvm_amd" $reloads $((LAUNCHES / RELOAD_EVERY))
-is "no core was taken out" "$(log_count 'left out')" 0
+is "no core was taken out" "$(log_count 'taken out')" 0
 
 rmmod rmp_lookup
 rmmod kvm_amd ccp

@@ -218,8 +218,8 @@ no_splat "the kernel log is clean"
 log_mark
 load
 within 60 "a window that is too large: the first pass ends" idle
-at_most "a window that is too large: warnings" "$(log_count 'left out')" "$(cores)"
-at_least "a window that is too large: warnings" "$(log_count 'left out')" 1
+at_most "a window that is too large: warnings" "$(log_count 'taken out')" "$(cores)"
+at_least "a window that is too large: warnings" "$(log_count 'taken out')" 1
 is "a window that is too large: rmmod" "$(try rmmod rmpopt)" ok
 no_splat "a window that is too large: the kernel log is clean"
 emu switch outside_window cf0 >/dev/null
