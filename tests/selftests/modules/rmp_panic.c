@@ -54,6 +54,7 @@ static struct holder * const holders[] = { &pool, &queue, &thread };
 
 static bool held(const struct holder *holder)
 {
+	/* Pairs with the release of the CPU that holds the lock. */
 	return !holder->wanted || smp_load_acquire(&holder->held);
 }
 
@@ -68,6 +69,7 @@ static void keep(struct holder *holder)
 {
 	if (current != READ_ONCE(holder->task))
 		return;
+	/* The lock is held: pairs with the acquire of who panics. */
 	smp_store_release(&holder->held, true);
 	for (;;)
 		cpu_relax();
@@ -98,6 +100,7 @@ static DECLARE_WORK(work, nothing);
 
 static void wait_until_ready(void)
 {
+	/* Pairs with the release of who panics. */
 	while (!smp_load_acquire(&ready))
 		cpu_relax();
 }
@@ -144,6 +147,7 @@ static void wait_for_all(void)
 
 static int interrupt(void *data)
 {
+	/* Pairs with the release of who panics. */
 	while (!smp_load_acquire(&said))
 		cpu_relax();
 	__apic_send_IPI_mask(cpumask_of(0), NMI_VECTOR);
@@ -155,14 +159,16 @@ static int die(void *data)
 	unsigned int i;
 
 	local_irq_disable();
+	/* Interrupts are off here: those that wait may take their locks. */
 	smp_store_release(&ready, true);
 	wait_for_all();
 	for (i = 0; i < ARRAY_SIZE(holders); i++)
 		if (holders[i]->wanted)
 			pr_emerg("rmp_panic: %s is held\n", holders[i]->name);
+	/* All messages are out: whoever sends the NMI may do so. */
 	smp_store_release(&said, true);
 	if (!strcmp(how, "null"))
-		*(volatile int *)8 = 0;
+		WRITE_ONCE(*(int *)8, 0);
 	for (;;)
 		cpu_relax();
 	return 0;
