@@ -167,7 +167,7 @@ done
 emu reset >/dev/null
 watch
 ok "skip: a pass" pass
-for file in rmpopt-table regions stats memory cpu/0 cpu/4 cpu/6; do
+for file in rmpopt-table regions stats status cpu/0 cpu/4 cpu/6; do
 	is "skip: $file can be read" "$(try read $DEBUG/$file)" ok
 done
 watched /tmp/skip
