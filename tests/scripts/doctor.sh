@@ -7,21 +7,7 @@ tree=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 machine=$work/machine bin=$work/bin
-checks=0 failures=0
-
-# check NAME COMMAND...
-check() {
-	name=$1
-	shift
-	checks=$((checks + 1))
-	if "$@"; then
-		echo "ok $checks - $name"
-	else
-		failures=$((failures + 1))
-		echo "not ok $checks - $name"
-		sed 's/^/# /' "$work/output"
-	fi
-}
+. "$tree/tests/scripts/lib/check.sh"
 
 # Programs that a machine has, played: each line is the program's name and its script.
 play() {
@@ -126,7 +112,7 @@ check "doctor alone says what to type" fails_with packages "$install"
 check "doctor alone installs nothing" [ ! -e "$machine/apt/calls" ]
 doctor --install
 check "root on Debian: installs, and says so first" \
-	[ "$(head -n 1 "$work/output")" = "setup: installing mmdebstrap with apt-get: what everything is built in is made with them" ]
+	[ "$(head -n 1 "$work/output")" = "setup: installing mmdebstrap with apt-get, for the Debian root in which everything is built" ]
 check "root on Debian: by apt-get" called "install --no-install-recommends -y mmdebstrap"
 check "root on Debian: then all is met" [ $status = 0 ]
 
@@ -311,5 +297,4 @@ rm "$bin/apt-get" "$bin/apt-config"
 doctor
 check "a machine without apt" tells "the one that mmdebstrap knows"
 
-echo "1..$checks"
-[ $failures = 0 ]
+finish

@@ -6,20 +6,10 @@
 set -eu
 tree=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 work=$tree/build/kbuild
-checks=0 failures=0
+. "$tree/tests/scripts/lib/check.sh"
 
-# check NAME COMMAND...
-check() {
-	name=$1
-	shift
-	checks=$((checks + 1))
-	if "$@" >"$work/output" 2>&1; then
-		echo "ok $checks - $name"
-	else
-		failures=$((failures + 1))
-		echo "not ok $checks - $name"
-		tail -n 20 "$work/output" | sed 's/^/# /'
-	fi
+logged() {
+	"$@" >"$work/output" 2>&1
 }
 
 # What a package of the module's source would hold.
@@ -47,15 +37,15 @@ is_module() {
 	[ "$("$tree/scripts/in-root" modinfo -F name "$1")" = rmpopt ]
 }
 
-check "in its own folder" kbuild -j2 modules
-check "that is the module" is_module "$work/source/rmpopt.ko"
-check "modules_install" kbuild INSTALL_MOD_PATH="$work/installed" modules_install
-check "it is where modprobe looks" is_module "$(echo "$work"/installed/lib/modules/*/updates/rmpopt.ko*)"
-check "clean" kbuild clean
-check "then the folder is as it was" clean
-check "into another folder" kbuild -j2 MO="$work/other" modules
-check "that is the module too" is_module "$work/other/rmpopt.ko"
-check "the folder itself is as it was" clean
+check "in its own folder" logged kbuild -j2 modules
+check "that is the module" logged is_module "$work/source/rmpopt.ko"
+check "modules_install" logged kbuild INSTALL_MOD_PATH="$work/installed" modules_install
+check "it is where modprobe looks" logged is_module "$(echo "$work"/installed/lib/modules/*/updates/rmpopt.ko*)"
+check "clean" logged kbuild clean
+check "then the folder is as it was" logged clean
+check "into another folder" logged kbuild -j2 MO="$work/other" modules
+check "that is the module too" logged is_module "$work/other/rmpopt.ko"
+check "the folder itself is as it was" logged clean
 
 # objects MO HEADER: the C files, where this header comes before all others.
 objects() {
@@ -82,16 +72,15 @@ changed() {
 c_objects=$(cd "$work/source" && find sys -name '*.c' | sed 's/c$/o/')
 mkdir -p "$work/plain"
 echo '#undef CONFIG_X86_KERNEL_IBT' >"$work/plain/undo.h"
-check "C files without indirect branch tracking" objects "$work/plain/module" "$work/plain/undo.h"
+check "C files without indirect branch tracking" logged objects "$work/plain/module" "$work/plain/undo.h"
 for object in direct fprobe; do
-	check "$object.c sees another psmash()" \
+	check "$object.c sees another psmash()" logged \
 		changed 'int psmash(u64 pfn)' 'int psmash(u32 pfn)' sys/probe/$object.o
-	check "$object.c sees another rmp_make_private()" \
+	check "$object.c sees another rmp_make_private()" logged \
 		changed 'int rmp_make_private(u64 pfn, u64 gpa,' 'int rmp_make_private(u64 gpa, int pfn,' \
 		sys/probe/$object.o
-	check "$object.c sees another rmp_make_shared()" \
+	check "$object.c sees another rmp_make_shared()" logged \
 		changed 'int rmp_make_shared(u64 pfn,' 'int rmp_make_shared(int pfn,' sys/probe/$object.o
 done
 
-echo "1..$checks"
-[ $failures = 0 ]
+finish

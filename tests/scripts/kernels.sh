@@ -7,21 +7,7 @@ set -eu
 tree=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd -P)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-checks=0 failures=0
-
-# check NAME COMMAND...
-check() {
-	name=$1
-	shift
-	checks=$((checks + 1))
-	if "$@"; then
-		echo "ok $checks - $name"
-	else
-		failures=$((failures + 1))
-		echo "not ok $checks - $name"
-		sed 's/^/# /' "$work/output"
-	fi
-}
+. "$tree/tests/scripts/lib/check.sh"
 
 ## Trees
 
@@ -230,5 +216,4 @@ check "untested: a candidate" chooses 7.4-amd64 7.4 untested
 check "untested: a candidate's release" chooses 7.4-amd64 7.4-amd64 untested
 check "untested: a release" chooses 7.2.11+deb13-amd64 7.2.11+deb13-amd64 untested
 
-echo "1..$checks"
-[ $failures = 0 ]
+finish
