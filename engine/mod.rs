@@ -329,7 +329,7 @@ impl Engine {
     ///
     /// As [`crate::sev::rmp::Reader::new`].
     pub(crate) fn occupancy(&self) -> Result<Occupancy> {
-        self.view.occupancy(&self.control.found)
+        Occupancy::new(&self.control.found)
     }
 
     /// Counts the assigned pages of a region, and remembers what came out.

@@ -13,14 +13,12 @@ pub(crate) mod snapshot;
 
 use self::{
     lookup::Wanted,
-    occupancy::Occupancy,
     snapshot::{
         Scope,
         Snapshot, //
     }, //
 };
 use super::control::Control;
-use crate::sev::assess::Found;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -53,14 +51,5 @@ impl View {
     /// ENOMEM.
     pub(crate) fn snapshot<'a>(&self, control: &'a Control, scope: Scope) -> Result<Snapshot<'a>> {
         Snapshot::take(control, &self.asking, scope)
-    }
-
-    /// Gets ready to read the RMP's entries. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// As [`crate::sev::rmp::Reader::new`].
-    pub(crate) fn occupancy(&self, found: &Found) -> Result<Occupancy> {
-        Occupancy::new(found)
     }
 }

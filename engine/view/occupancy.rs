@@ -34,7 +34,7 @@ impl Occupancy {
     /// # Errors
     ///
     /// As [`Reader::new`].
-    pub(super) fn new(found: &Found) -> Result<Self> {
+    pub(crate) fn new(found: &Found) -> Result<Self> {
         Ok(Self {
             reader: Reader::new(found)?,
             // Without it the RMP's own pages count as the firmware's, which they are.
