@@ -198,7 +198,7 @@ impl Control {
 
     /// Says that what was to be switched off stays on.
     fn report_kept(&self) {
-        pr_info!("{} (on {} cores)\n", KEPT, self.kept());
+        pr_info!("memory {} (on {} cores)\n", KEPT, self.kept());
     }
 
     /// Makes a pass.
