@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     engine: Arc<Engine>,
 }
 
-/// What the kernel hands to the attributes.
+/// What the attributes get from the kernel.
 type Controls = Root<Shared>;
 
 /// The directory. Dropping it removes it.

@@ -33,7 +33,7 @@ use kernel::{
 /// What the attributes of the one [`Directory`] work on; NULL while there is no directory.
 static TARGET: Atomic<*mut c_void> = Atomic::new(ptr::null_mut());
 
-/// What the kernel hands to the attributes of a [`Directory<T>`]: it stands for the `T`.
+/// What the attributes of a [`Directory<T>`] get from the kernel in place of the `T`.
 ///
 /// # Invariants
 ///

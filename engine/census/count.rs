@@ -130,7 +130,7 @@ pub(crate) enum Depth {
 
 /// Counts a region.
 ///
-/// Pages that change hands meanwhile may or may not be counted: the result is a hint unless the
+/// Pages that are converted meanwhile may or may not be counted: the result is a hint unless the
 /// caller keeps them from changing.
 ///
 /// # Errors

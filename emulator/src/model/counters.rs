@@ -24,7 +24,7 @@ pub struct Counters {
     pub platform: Platform,
     /// Commands of the firmware processor, by name.
     pub psp: BTreeMap<&'static str, u64>,
-    /// Regions that changed hands.
+    /// Conversions, by what they made of regions.
     pub regions: Regions,
     /// Scans that failed because their region got an assigned page after some core had found it free.
     pub raced_scans: u64,
@@ -125,7 +125,7 @@ pub struct Platform {
     pub during_init: u64,
 }
 
-/// Regions that changed hands.
+/// What conversions made of regions.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Regions {
     /// Times that the first page of a region was assigned.
@@ -136,7 +136,7 @@ pub struct Regions {
     pub by_region: BTreeMap<u64, RegionChanges>,
 }
 
-/// One region that changed hands.
+/// What conversions made of one region.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RegionChanges {
     /// Times that its last assigned page was given back.
