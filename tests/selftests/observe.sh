@@ -4,10 +4,18 @@
 # Without RMPOPT the module loads and observes; it runs no instruction that the
 # processor does not have and touches no register.
 . "$(dirname "$0")/tap.sh"
-begin 22
+begin 31
 require_model zen5 zen4
 require_test_module snp_guest
 
+# core_has CPU LIST: the CPU's core has these CPUs.
+core_has()
+{
+	case "$(field "$1" core)" in
+	*" (CPUs $2)") ;;
+	*) false ;;
+	esac
+}
 
 unload
 log_mark
@@ -42,6 +50,29 @@ if [ -n "$EMULATOR" ]; then
 	within 60 "it has no line any more" unlisted "$last"
 	ok "GiB $last comes back" memory_state "$last" online
 	within 60 "it has a line again" listed "$last"
+fi
+
+# CPUs and memory come that the module has never seen: they were away when it was loaded.
+is "rmmod" "$(try rmmod rmpopt)" ok
+came=$(cpus | tail -n 1)
+sibling=$(expand "$(cat "/sys/devices/system/cpu/cpu$came/topology/thread_siblings_list")" | head -n 1)
+echo 0 >"/sys/devices/system/cpu/cpu$came/online"
+echo 0 >"/sys/devices/system/cpu/cpu$sibling/online"
+[ -z "$EMULATOR" ] || memory_state "$last" offline
+log_mark
+is "insmod without a core" "$(try insmod "$MODULE")" ok
+like "the log counts the others" "$(log_lines observ)" "* $(cores) cores; *"
+is "cpu/$came: state" "$(field "$came" state)" "never online"
+echo 1 >"/sys/devices/system/cpu/cpu$came/online"
+within 60 "CPU $came comes: it is a core" core_has "$came" "$came"
+is "cpu/$came: state" "$(field "$came" state)" off
+echo 1 >"/sys/devices/system/cpu/cpu$sibling/online"
+within 60 "CPU $sibling comes: they are one" core_has "$came" "$sibling-$came"
+is "cpu/$sibling: core" "$(field "$sibling" core)" "$(field "$came" core)"
+if [ -n "$EMULATOR" ]; then
+	ok "GiB $last has no line" unlisted "$last"
+	ok "GiB $last comes" memory_state "$last" online
+	within 60 "it has a line" listed "$last"
 fi
 
 is "no RMPOPT was executed" \
