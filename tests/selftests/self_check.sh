@@ -4,7 +4,8 @@
 # Losing everything is noticed and put right although nothing else begins by itself.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 40
+. "$(dirname "$0")/waits.sh"
+begin 45
 require_emulator
 require_rmpopt
 require_test_module snp_guest
@@ -21,6 +22,23 @@ back()
 	within 60 "$1: all is won back" filled
 	tables_agree "$1: the table is what the cores have"
 	is "$1: core 0 is enabled" "$(field 0 state)" enabled
+}
+
+# lost: from here on it has to be noticed, before the thread has chosen to wait for two seconds.
+lost()
+{
+	waits_begin rmpopt/pass_begin
+	waits_mark "selftest: lost"
+}
+
+# won_back WHAT: "back", and what the thread has waited from "lost" to the pass.
+won_back()
+{
+	back "$1"
+	waits_end rmpopt/pass_begin
+	result=$(waited 'selftest: lost' ' pass_begin: ')
+	note "$1: noticed after ${result#* } ms, by the clock of this host"
+	at_most "$1: ms that the thread chose to wait before" "${result% *}" 2000
 }
 
 unseen()
@@ -62,24 +80,29 @@ at_most "regions asked for in the looks" "$(emu get rmpopt.report)" $(($(stat se
 is "no write" "$(emu get rmpopt_base.writes)" 0
 
 # SNP is initialised anew behind the kernel's back.
+hz=$(ticks)
+lost
 emu snp off >/dev/null
 emu snp on >/dev/null
-back "SNP was initialised anew"
+won_back "SNP was initialised anew"
+lost
 emu snp on >/dev/null
-back "initialised anew while on"
+won_back "initialised anew while on"
 
 # RMPOPT_BASE is cleared on all cores.
 log_mark
+lost
 bases 0
-back "RMPOPT_BASE was cleared"
+won_back "RMPOPT_BASE was cleared"
 is "no core was taken out" "$(log_count 'taken out')" 0
 
 # The tables are: writing the same base does that.
 base=$(emu base 0)
 is "all cores have the same base" "$(for core in $(each_core); do emu base "$core"; done | sort -u)" "$base"
 emu reset >/dev/null
+lost
 bases "$base"
-back "the tables were cleared"
+won_back "the tables were cleared"
 at_least "each core has won each region again" "$(emu get rmpopt.verify)" $((free * $(cores)))
 
 # SNP goes off, and comes on later.
@@ -89,8 +112,9 @@ is "it was noticed" "$(log_count 'SNP has gone off')" 1
 emu reset >/dev/null
 sleep 2
 is "no RMPOPT while SNP is off" "$(emu get rmpopt.verify) $(emu get rmpopt.report)" "0 0"
+lost
 emu snp on >/dev/null
-back "SNP came on"
+won_back "SNP came on"
 
 # What a guest takes is no loss: nobody is asked.
 checks=$(stat checks)
