@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 . "$(dirname "$0")/share.sh"
-begin 56
+begin 58
 require_rmpopt
 require_test_module snp_guest
 require_test_module rmp_kprobe

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 . "$(dirname "$0")/share.sh"
-begin 44
+begin 46
 require_rmpopt
 require_test_module snp_guest
 require_test_module rmp_patch

@@ -94,6 +94,10 @@ share_begin()
 	poll 60 idle || bail "the first pass does not end"
 	pick_two
 	is "nobody else is there" "$(stat probes)" direct
+	# In a direct call's address bit 0 means a jump.
+	is "trampolines" "$(grep -c 'rmpopt_direct_.*_trampoline' /proc/kallsyms)" 3
+	is "they are aligned as functions are" \
+		"$(grep 'rmpopt_direct_.*_trampoline' /proc/kallsyms | grep -v '^[0-9a-f]*0 ')" ""
 	unload
 }
 
