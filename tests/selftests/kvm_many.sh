@@ -7,7 +7,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
 . "$(dirname "$0")/kvm.sh"
-begin 72
+begin 73
 require_emulator
 require_rmpopt
 require_cpus 8
@@ -129,6 +129,11 @@ alone()
 unload
 rmmod kvm_amd ccp 2>/dev/null
 emu snp off >/dev/null
+# What stays when the drivers have left.
+modprobe kvm_amd
+rmmod kvm_amd ccp
+left=$(emu assigned all)
+emu snp off >/dev/null
 load
 insmod "$MODULES/rmp_lookup.ko"
 modprobe kvm_amd
@@ -174,6 +179,7 @@ is "no core was taken out" "$(log_count 'taken out')" 0
 
 rmmod rmp_lookup
 rmmod kvm_amd ccp
+is "without the drivers the same pages are assigned as at first" "$(emu assigned all)" "$left"
 unload
 emu snp on >/dev/null
 is "no page is leaked" "$(log_since | grep -ci 'leak')" 0
