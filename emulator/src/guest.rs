@@ -2,6 +2,7 @@
 
 //! The guest as QEMU offers it: a vCPU's registers, memory, what is counted for it.
 
+use crate::model::counters::Done;
 use crate::model::Memory;
 
 /// Numbers of the registers, as instructions encode them.
@@ -13,6 +14,8 @@ pub const RDX: usize = 2;
 /// See [`RAX`].
 pub const RBX: usize = 3;
 /// See [`RAX`].
+pub const RSP: usize = 4;
+/// See [`RAX`].
 pub const RSI: usize = 6;
 /// See [`RAX`].
 pub const RDI: usize = 7;
@@ -23,6 +26,19 @@ pub trait Guest: Memory {
     fn instructions(&self, vcpu: u64) -> u64;
     /// Stores of a vCPU that were checked and skipped.
     fn stores(&self, vcpu: u64) -> (u64, u64);
+    /// What a vCPU has done since boot.
+    fn done(&self, vcpu: u64) -> Done {
+        Done {
+            instructions: self.instructions(vcpu),
+            ..Done::default()
+        }
+    }
+    /// What a vCPU has done at most in one stretch with interrupts off. `None` if they are not watched.
+    fn interrupts_off(&self, _vcpu: u64) -> Option<Done> {
+        None
+    }
+    /// Forgets the stretches.
+    fn reset_interrupts_off(&self) {}
     /// Its memory.
     fn memory(&self) -> &dyn Memory;
 }

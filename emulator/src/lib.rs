@@ -24,6 +24,7 @@ mod device;
 mod ffi;
 mod guest;
 mod header;
+mod interrupts;
 mod model;
 mod options;
 mod plugin;

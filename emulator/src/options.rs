@@ -51,6 +51,8 @@ pub struct Options {
     pub time: Option<Durations>,
     /// Stores are counted.
     pub stores: bool,
+    /// Stretches with interrupts off are counted.
+    pub interrupts: bool,
     /// Descriptors of the firmware processor's registers and of its interrupt, if there is one.
     pub psp: Option<(i32, i32)>,
     /// How long SNP_INIT_EX takes.
@@ -81,6 +83,7 @@ impl Options {
             report: None,
             time: None,
             stores: false,
+            interrupts: false,
             psp: None,
             init: Duration::from_millis(300),
             port: true,
@@ -120,6 +123,9 @@ impl Options {
                 "time_stored_us" => durations.stored = micros(value).map_err(of_key)?,
                 "time_own_us" => durations.own = micros(value).map_err(of_key)?,
                 "stores" => options.stores = Flag::parse(value).map_err(of_key)? == Flag::On,
+                "interrupts" => {
+                    options.interrupts = Flag::parse(value).map_err(of_key)? == Flag::On;
+                }
                 _ => match options.switches.set(key, value) {
                     Some(result) => result.map_err(of_key)?,
                     None => return Err(format!("no such option: {key}")),
@@ -196,10 +202,11 @@ mod tests {
         let options = parse(
             "model=zen4,snp=off,threads=2,window_gib=16,segment_gib=1,cover_gib=12,rmp_base=0x70000000,\
              rmp_size=32M,rmp_high=1012G,firmware=2+5,report=/tmp/x,time=model,time_scan_us=7,time_stored_us=8,\
-             time_own_us=9,stores=on,stored_result=off,psp=22+23,init_ms=4000,port=off",
+             time_own_us=9,stores=on,interrupts=on,stored_result=off,psp=22+23,init_ms=4000,port=off",
         )
         .unwrap();
         assert!(!options.snp && !options.layout.segmented && options.stores && !options.port);
+        assert!(options.interrupts);
         assert_eq!(options.layout.size, 32 << 20);
         assert_eq!(options.layout.high, 1012 * REGION);
         assert_eq!(options.firmware, [2, 5]);
@@ -226,6 +233,7 @@ mod tests {
             "psp=1+2",
             "init_ms=x",
             "rules=maybe",
+            "interrupts=1",
             "rmp_high=99999999999999G",
         ] {
             assert!(parse(text).is_err(), "{text}");

@@ -8,6 +8,7 @@ use crate::decode::Instruction;
 use crate::device::{Device, Lines};
 use crate::guest::{Cpu, Guest, Next, RAX, RBX, RCX, RDX};
 use crate::header::{self, EMU_H};
+use crate::interrupts::Stretches;
 use crate::model::addr::{number, REGION_BLOCKS};
 use crate::model::{is_ours, Begin, Config, Fatal, Machine, MsrAccess, Outcome, Work};
 use crate::options::{Durations, Options};
@@ -31,6 +32,8 @@ pub struct Plugin {
     starting: Mutex<()>,
     /// The guest's RCX of each vCPU whose RCX holds [`REFUSED_MSR`], so that QEMU raises #GP.
     refused: Vec<Mutex<Option<u64>>>,
+    /// What each vCPU has done with interrupts off.
+    stretches: Stretches,
     /// The firmware processor's device, if there is one.
     device: Option<Mutex<Device>>,
 }
@@ -44,6 +47,7 @@ impl Plugin {
             cpus,
             session: OnceLock::new(),
             starting: Mutex::new(()),
+            stretches: Stretches::new(cpus),
             refused: (0..cpus).map(|_| Mutex::new(None)).collect(),
         }
     }
@@ -51,6 +55,16 @@ impl Plugin {
     /// Stores are to be counted.
     pub fn counts_stores(&self) -> bool {
         self.options.stores
+    }
+
+    /// Stretches with interrupts off are to be counted.
+    pub fn watches_interrupts(&self) -> bool {
+        self.options.interrupts
+    }
+
+    /// What each vCPU has done with interrupts off.
+    pub fn stretches(&self) -> &Stretches {
+        &self.stretches
     }
 
     /// There is a firmware processor.
@@ -254,7 +268,9 @@ impl Plugin {
         if let Some(durations) = time {
             std::thread::sleep(duration(durations, flight.work()));
         }
+        let scan = matches!(flight.work(), Work::Scan { .. });
         let carry = lock(session).machine.rmpopt_end(flight)?;
+        self.stretches.ran(cpu.vcpu(), scan);
         consume(carry, behind, cpu)
     }
 

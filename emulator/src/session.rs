@@ -59,7 +59,10 @@ impl Session {
     /// All counters since the last reset.
     pub fn counters(&mut self, guest: &dyn Guest) -> Value {
         let now = self.read(guest);
+        let cpus = self.machine.config().cpus;
         let counters = self.machine.counters();
+        let off = (0..cpus).filter_map(|vcpu| guest.interrupts_off(vcpu));
+        counters.interrupts_off = off.collect();
         counters.kernel_instructions.clear();
         counters.stores = Default::default();
         for ((instructions, checked, skipped), (i, c, s)) in now.iter().zip(&self.start) {
@@ -97,6 +100,7 @@ impl Session {
     /// All counters to zero.
     pub fn reset(&mut self, guest: &dyn Guest) {
         self.start = self.read(guest);
+        guest.reset_interrupts_off();
         self.machine.reset_counters();
     }
 

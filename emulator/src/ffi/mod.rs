@@ -2,12 +2,15 @@
 
 //! QEMU's plugin interface, version 7: the few functions used, and the callbacks. Nothing else here.
 
+mod interrupts;
 mod qemu;
+mod stores;
 
 use crate::decode::{is_register_store, Instruction};
 use crate::device::Lines;
 use crate::guest::{Cpu, Guest, Next, RCX};
 use crate::model::addr::{index, number};
+use crate::model::counters::Done;
 use crate::model::{Fatal, Memory};
 use crate::options::Options;
 use crate::plugin::{is_kernel, Plugin};
@@ -110,6 +113,10 @@ struct Here {
 }
 
 impl Here {
+    fn plugin(&self) -> &Plugin {
+        &self.global.plugin
+    }
+
     fn handle(&self, register: usize) -> *mut c_void {
         let handle = self.global.registers.get().and_then(|h| h.get(register));
         match handle {
@@ -144,6 +151,22 @@ impl Guest for Here {
             self.global.read_score(CHECKED, vcpu),
             self.global.read_score(SKIPPED, vcpu),
         )
+    }
+
+    fn done(&self, vcpu: u64) -> Done {
+        self.plugin()
+            .stretches()
+            .done(vcpu, self.instructions(vcpu))
+    }
+
+    fn interrupts_off(&self, vcpu: u64) -> Option<Done> {
+        let plugin = self.plugin();
+        let watched = plugin.watches_interrupts();
+        watched.then(|| plugin.stretches().most(vcpu))
+    }
+
+    fn reset_interrupts_off(&self) {
+        self.plugin().stretches().reset();
     }
 
     fn memory(&self) -> &dyn Memory {
@@ -313,12 +336,18 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
             unsafe {
                 qemu_plugin_register_vcpu_mem_cb(
                     insn,
-                    on_store,
+                    stores::on_store,
                     CB_NO_REGS,
                     MEM_W,
                     std::ptr::null_mut(),
                 )
             };
+        }
+        // SAFETY: as above.
+        if global.plugin.watches_interrupts() && unsafe { interrupts::watch(insn, va) } {
+            // What is behind it retires after the callback.
+            count_run(run.take(), score);
+            continue;
         }
         if !Instruction::possible(size) {
             continue;
@@ -328,7 +357,7 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         let got = unsafe { qemu_plugin_insn_data(insn, bytes.as_mut_ptr(), bytes.len()) };
         let Some(found) = bytes.get(..got).and_then(Instruction::of) else {
             if is_kernel(va) && bytes.get(..got).is_some_and(is_register_store) {
-                register_store(insn);
+                stores::register_store(insn);
             }
             continue;
         };
@@ -340,79 +369,26 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         unsafe {
             qemu_plugin_register_vcpu_insn_exec_cb(insn, callback(found), CB_RW_REGS_PC, data)
         };
-        if let Some((first, n)) = run.take() {
-            // SAFETY: as above; the scoreboard is never freed.
-            unsafe {
-                qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(first, INLINE_ADD, score, n)
-            };
-        }
+        count_run(run.take(), score);
     }
+    count_run(run, score);
+}
+
+/// Counts a run of instructions of the block that is being translated, when its first is reached.
+fn count_run(run: Option<(*mut Insn, u64)>, score: ScoreU64) {
     if let Some((first, n)) = run {
-        // SAFETY: as above.
+        // SAFETY: called in the translation callback of its block; the scoreboard is never freed.
         unsafe { qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(first, INLINE_ADD, score, n) };
     }
 }
 
-/// The instruction stores as the kernel stores to a device's register.
-fn register_store(insn: *mut Insn) {
-    if here(0).global.plugin.has_device() {
-        // SAFETY: called in the translation callback of its block; the callback takes no data.
-        unsafe {
-            qemu_plugin_register_vcpu_mem_cb(
-                insn,
-                on_register_store,
-                CB_NO_REGS,
-                MEM_W,
-                std::ptr::null_mut(),
-            )
-        };
-    }
-}
-
-/// The physical address of a store, `None` where a device of QEMU's is.
-///
-/// # Safety
-///
-/// The arguments are those of the memory callback that calls this.
-unsafe fn stored_at(info: u32, va: u64) -> Option<u64> {
-    // SAFETY: by this function's contract.
-    let hwaddr = unsafe { qemu_plugin_get_hwaddr(info, va) };
-    // SAFETY: just returned, valid in this callback.
-    if hwaddr.is_null() || unsafe { qemu_plugin_hwaddr_is_io(hwaddr) } {
-        return None;
-    }
-    // SAFETY: as above.
-    Some(unsafe { qemu_plugin_hwaddr_phys_addr(hwaddr) })
-}
-
-extern "C" fn on_register_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
-    // SAFETY: the arguments are those of this callback.
-    let Some(pa) = (unsafe { stored_at(info, va) }) else {
-        return;
-    };
-    let here = here(vcpu);
-    if let Err(fatal) = here.global.plugin.register_stored(pa, &here) {
-        end_run(&here, &fatal);
-    }
-}
-
-extern "C" fn on_store(vcpu: c_uint, info: u32, va: u64, _data: *mut c_void) {
-    let Some(global) = GLOBAL.get() else { return };
-    // SAFETY: the arguments are those of this callback.
-    let Some(pa) = (unsafe { stored_at(info, va) }) else {
-        return;
-    };
-    match global.plugin.skips_check(u64::from(vcpu), pa) {
-        Some(true) => global.add_score(SKIPPED, vcpu),
-        Some(false) => global.add_score(CHECKED, vcpu),
-        None => (),
-    }
-}
-
-extern "C" fn on_exception(vcpu: c_uint, _kind: c_int, _from: u64, _to: u64, _data: *mut c_void) {
+extern "C" fn on_exception(vcpu: c_uint, kind: c_int, from: u64, to: u64, data: *mut c_void) {
     let here = here(vcpu);
     let plugin = &here.global.plugin;
     plugin.exception(u64::from(vcpu), |rcx| here.set_register(RCX, rcx));
+    if plugin.watches_interrupts() {
+        interrupts::on_gate(vcpu, kind, from, to, data);
+    }
 }
 
 extern "C" fn on_exit(_data: *mut c_void) {
@@ -460,6 +436,7 @@ unsafe extern "C" fn qemu_plugin_install(
     });
     // SAFETY: has no condition.
     let scoreboard = unsafe { qemu_plugin_scoreboard_new(SCORE_BYTES) };
+    let watches = options.interrupts;
     let global = Global {
         plugin: Plugin::new(options, u64::try_from(info.max_vcpus).unwrap_or(1), lines),
         registers: OnceLock::new(),
@@ -475,6 +452,12 @@ unsafe extern "C" fn qemu_plugin_install(
         qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate, none);
         qemu_plugin_register_vcpu_discon_cb(id, DISCON_EXCEPTION, on_exception, none);
         qemu_plugin_register_atexit_cb(id, on_exit, none);
+    }
+    if watches {
+        // SAFETY: as above.
+        unsafe {
+            qemu_plugin_register_vcpu_discon_cb(id, DISCON_INTERRUPT, interrupts::on_gate, none);
+        }
     }
     0
 }

@@ -5,8 +5,10 @@
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 pub const CB_RW_REGS_PC: c_int = 3;
+pub const CB_R_REGS: c_int = 1;
 pub const CB_NO_REGS: c_int = 0;
 pub const MEM_W: c_int = 2;
+pub const DISCON_INTERRUPT: c_int = 1;
 pub const DISCON_EXCEPTION: c_int = 2;
 pub const INLINE_ADD: c_int = 0;
 

@@ -32,6 +32,8 @@ pub struct Counters {
     pub stores: Stores,
     /// Instructions retired at kernel addresses, by vCPU.
     pub kernel_instructions: Vec<u64>,
+    /// The most in one stretch with interrupts off, by vCPU; only with `interrupts=on`.
+    pub interrupts_off: Vec<Done>,
 }
 
 /// RMPOPT.
@@ -152,6 +154,37 @@ pub struct Stores {
     pub checked: u64,
     /// Not checked because the core had the region optimised.
     pub skipped: u64,
+}
+
+/// What a vCPU has done, or has done at most in one stretch with interrupts off.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Done {
+    /// Instructions at kernel addresses.
+    pub instructions: u64,
+    /// RMPOPT that ran.
+    pub rmpopt: u64,
+    /// Of these those that read the RMP.
+    pub scans: u64,
+}
+
+impl Done {
+    /// What was done since `start`.
+    pub fn since(self, start: Self) -> Self {
+        Self {
+            instructions: self.instructions.saturating_sub(start.instructions),
+            rmpopt: self.rmpopt.saturating_sub(start.rmpopt),
+            scans: self.scans.saturating_sub(start.scans),
+        }
+    }
+
+    /// The larger of each number.
+    pub fn most(self, other: Self) -> Self {
+        Self {
+            instructions: self.instructions.max(other.instructions),
+            rmpopt: self.rmpopt.max(other.rmpopt),
+            scans: self.scans.max(other.scans),
+        }
+    }
 }
 
 impl Counters {

@@ -25,6 +25,10 @@ pub(super) fn answer(session: &mut Session, guest: &dyn Guest, words: &[&str]) -
             Some(value) => Ok(value.to_string()),
             None => Err(format!("there is no counter {path}")),
         },
+        ["done", cpu] => number(cpu).map(|cpu| {
+            let done = guest.done(cpu);
+            format!("{} {} {}", done.instructions, done.rmpopt, done.scans)
+        }),
         ["reset"] => {
             session.reset(guest);
             done()
