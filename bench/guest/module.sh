@@ -1,18 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# How scenarios.sh deals with the module. Sourced in front of it by bench/run.
+# How scenarios.sh deals with the module. Sourced in front of it by bench/run; with
+# assist.sh in between, beside a kernel that has RMPOPT itself.
 
 CONTROL=/sys/kernel/config/rmpopt
 TRACE=/sys/kernel/tracing
 
 # shellcheck disable=SC2034 # scenarios.sh has it
 algorithm=module
-
-# samples NAME: a step is measured so often. Its own part is small, and what the
-# rest of the system does comes now and then.
-samples() {
-	echo "$1 $1.2 $1.3 $1.4 $1.5 $1.met"
-}
+# Where the kernel learns that a guest has ended, if it has RMPOPT itself.
+# shellcheck disable=SC2034 # scenarios.sh has it
+notice=
 
 load() {
 	insmod /rmpopt/rmpopt.ko || exit
@@ -32,14 +30,15 @@ settle() {
 }
 
 about() {
-	echo "algorithm module"
+	echo "algorithm $algorithm"
 	if [ -e $CONTROL/auto ]; then
 		echo "delay_ms $(cat $CONTROL/delay_ms)"
 	fi
 }
 
+# idle NAME
 idle() {
-	measure idle idle $CONTROL/action last 4000
+	measure "$1" idle $CONTROL/action last 4000
 }
 
 # cold NAME

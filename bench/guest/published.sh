@@ -1,42 +1,36 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# How scenarios.sh deals with the published algorithm. Sourced in front of it by
-# bench/run.
+# How scenarios.sh deals with a published algorithm. Sourced in front of it by
+# bench/run, behind june.sh or taken.sh, which say which one.
 
-CONTROL=/sys/kernel/debug/rmpopt_published
-
+CONTROL=/sys/kernel/debug/${player:?}
 # shellcheck disable=SC2034 # scenarios.sh has it
-algorithm=published
-
-# samples NAME: as many as in module.sh, as the least of them counts.
-samples() {
-	echo "$1 $1.2 $1.3 $1.4 $1.5 $1.met"
-}
+notice=$CONTROL/guest_ended
 
 load() {
-	insmod /rmpopt/modules/rmpopt_published.ko || exit
+	insmod "/rmpopt/modules/$player.ko" || exit
 	settle
+	# A pass now, instead of in ten seconds.
+	echo 1 >"$CONTROL/pass"
 }
 
 unload() {
-	rmmod rmpopt_published
+	rmmod "$player"
 }
 
-# The pass at load.
+# Nothing is under way: a write of "pass" returns when the pass is over.
 settle() {
-	while [ "$(cat $CONTROL/passes)" = 0 ]; do
-		sleep 0.2
-	done
 	sleep 0.5
 }
 
 about() {
-	echo "algorithm published"
+	echo "algorithm ${algorithm:?}"
 	echo "delay_ms 10000"
 }
 
+# idle NAME
 idle() {
-	measure idle last 4000
+	measure "$1" last 4000
 }
 
 # cold NAME. Writing the base empties a core's table.
@@ -49,11 +43,11 @@ cold() {
 		set -- "$@" port "base $core 0" port "base $core $base"
 		core=$((core + 1))
 	done
-	measure "$name" "$@" port forget write $CONTROL/pass 1
+	measure "$name" "$@" port forget write "$CONTROL/pass" 1
 }
 
 asked() {
-	measure "$@" write $CONTROL/pass 1
+	measure "$@" write "$CONTROL/pass" 1
 }
 
 # The pass is the same one, only that it comes 10 s later. It is not waited for
@@ -61,7 +55,7 @@ asked() {
 ended() {
 	name=$1 regions=$2
 	shift 2
-	measure "$name" "$@" write $CONTROL/pass 1 regions "$regions"
+	measure "$name" "$@" write "$CONTROL/pass" 1 regions "$regions"
 }
 
 # Its interrupts are as many as its formula says: nothing to be told apart.

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# What is measured, the same for both algorithms. Runs in the guest, behind
+# What is measured, the same for all algorithms. Runs in the guest, behind
 # module.sh or published.sh.
 
-: "${algorithm:?}"
+: "${algorithm:?}" "${notice?}"
+# The CPU on which other work waits: the first of the second core.
+waits=$THREADS
 GUEST=/sys/kernel/debug/snp_guest/cmd
 
 # Regions with RAM.
@@ -16,11 +18,22 @@ regions=$(sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) : System RAM$/\1 \2/p' /proc/io
 		done
 	done | sort -n | uniq)
 
+# samples NAME: a step is measured so often. Its own part is small, and what the
+# rest of the system does comes now and then.
+samples() {
+	echo "$1 $1.2 $1.3 $1.4 $1.5 $1.met"
+	case $1 in
+	cold | every_region_held | guest_of_8_gib) echo "$1.wait $1.wait2 $1.wait3" ;;
+	esac
+}
+
 # measure NAME OPTION...: a step in which RMPOPT takes no time, so that nothing
-# but the work is counted. In NAME.met it does: that shows how many cores meet.
+# but the work is counted. In NAME.met it does: that shows how many cores meet. In
+# NAME.wait it does too, and other work waits on one CPU.
 measure() {
 	case $1 in
 	*.met) set -- "$@" port "time model" ;;
+	*.wait*) set -- "$@" port "time model" wait "$waits" ;;
 	*) set -- "$@" port "time none" ;;
 	esac
 	bench-step "$@"
@@ -93,7 +106,7 @@ fi
 first=$1
 eight="$1 $2 $3 $4 $5 $6 $7 $8"
 
-[ "$algorithm" = published ] || conversions conversions_without
+[ "$algorithm" != module ] || conversions conversions_without
 
 load
 about
@@ -103,7 +116,8 @@ echo "firmware $firmware"
 emu version | sed 's/^/emulator /'
 echo "kernel $(uname -r)"
 
-idle
+idle idle
+idle idle.wait
 for sample in $(samples cold); do
 	cold "$sample"
 done
@@ -119,6 +133,8 @@ for region in $regions; do
 	emu set-entry $(((region + 1) * 1073741824 - 4096)) assigned=0
 done
 asked refill
+# The kernel's pass visits holes, too: these are through before it is asked again.
+[ "$algorithm" != assist ] || swept swept_before
 
 for sample in $(samples one_region); do
 	fill 4k 1 "$first"
@@ -138,12 +154,39 @@ for sample in $(samples guest_of_8_gib); do
 done
 # Once more, looked at often, for the time alone.
 eight_end timed "$(list "$eight")" every 5
+[ "$algorithm" != assist ] || swept swept
 
 for sample in $(samples every_guest); do
 	# shellcheck disable=SC2086 # a list
 	fill 2m 1 $homes
 	ended "$sample" "$(list "$homes")" before $GUEST "release all"
 done
+
+# A guest of 4 GiB starts and one ends every five seconds, for two minutes, each
+# time where the last one was. Looked at are the eight regions that they use.
+churn() {
+	starts="$5 $6 $7 $8" ends="$1 $2 $3 $4"
+	# shellcheck disable=SC2086 # a list
+	fill 2m 4 $ends
+	set -- churn every 20 within 180000 watch "$(list "$eight")" last 120000
+	seconds=0
+	while [ $seconds -lt 120 ]; do
+		for region in $starts; do
+			set -- "$@" at ${seconds}000 $GUEST "assign $region 2m 4 5"
+		done
+		for region in $ends; do
+			set -- "$@" at ${seconds}000 $GUEST "release $region"
+		done
+		[ ! "$notice" ] || set -- "$@" at ${seconds}000 "$notice" 1
+		last=$starts starts=$ends ends=$last
+		seconds=$((seconds + 5))
+	done
+	measure "$@"
+	guest release all
+	settle
+}
+# shellcheck disable=SC2086 # a list
+[ "$CPUS" != 16 ] || churn $eight
 
 if [ "$algorithm" = module ]; then
 	conversions conversions_with

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The published algorithm, for comparison only. Written anew from the public
+ * The algorithm as published in June 2026, for comparison only. Written anew from the public
  * description of the C series "Add RMPOPT support", last version of June 2026;
  * it shares no code with it. Never use it for anything but the bench.
  *
@@ -13,7 +13,7 @@
  * one thread of every other core is interrupted, all at once, and all are waited
  * for. At most 2 TiB are covered.
  *
- * debugfs rmpopt_published/: pass, guest_ended, passes; see walk.h.
+ * debugfs rmpopt_june/: pass, guest_ended, passes; see walk.h.
  */
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
@@ -93,7 +93,7 @@ static int __init published_init(void)
 
 	mod_delayed_work(system_dfl_wq, &pass_item, 0);
 
-	dir = walk_files("rmpopt_published");
+	dir = walk_files("rmpopt_june");
 	return 0;
 }
 
@@ -110,5 +110,5 @@ static void __exit published_exit(void)
 module_init(published_init);
 module_exit(published_exit);
 
-MODULE_DESCRIPTION("The published RMPOPT algorithm, for the bench only");
+MODULE_DESCRIPTION("The RMPOPT algorithm of June 2026, for the bench only");
 MODULE_LICENSE("GPL");

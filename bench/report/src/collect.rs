@@ -3,7 +3,9 @@
 //! Makes a [`Run`] of what the guest printed and the emulator counted.
 
 use crate::model::{self, CLOCK};
-use crate::run::{float, whole, Algorithm, CoreRmpopt, Host, Run, Step, Traced};
+use crate::run::{
+    float, whole, worst, Algorithm, CoreRmpopt, Done, Host, Run, Step, Traced, Watched,
+};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -18,6 +20,8 @@ struct Counters {
     rmpopt: Rmpopt,
     rmpupdate: Update,
     kernel_instructions: Vec<u64>,
+    #[serde(default)]
+    interrupts_off: Vec<Done>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +47,8 @@ struct Said {
     duration_us: u64,
     optimised_us: u64,
     late: bool,
+    watched: Option<Watched>,
+    waited: Option<Done>,
     function_calls: Vec<u64>,
     reschedules: Vec<u64>,
 }
@@ -65,6 +71,21 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
                 let values = pairs(values);
                 step.duration_us = field(&values, "us", line)?;
                 step.optimised_us = field(&values, "optimised_us", line)?;
+            }
+            "watched" => {
+                let values = pairs(values);
+                said.entry(name).or_default().watched = Some(Watched {
+                    free_us: field(&values, "free_us", line)?,
+                    optimised_us: field(&values, "optimised_us", line)?,
+                });
+            }
+            "waited" => {
+                let values = pairs(values);
+                said.entry(name).or_default().waited = Some(Done {
+                    instructions: field(&values, "instructions", line)?,
+                    rmpopt: field(&values, "rmpopt", line)?,
+                    scans: field(&values, "scans", line)?,
+                });
             }
             "late" => said.entry(name).or_default().late = true,
             "cal" => said.entry(name).or_default().function_calls = numbers(values, line)?,
@@ -104,11 +125,16 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
             .get(name)
             .ok_or_else(|| format!("the emulator kept no counters of {name}"))?;
         let step = step(said, counters, host.threads);
-        // NAME.2 is another sample of NAME; NAME.met one in which RMPOPT took its time.
+        // NAME.2 is another sample of NAME; NAME.met one in which RMPOPT took its time; NAME.wait and
+        // NAME.wait2 those in which other work waited.
         let (base, sample) = name.split_once('.').unwrap_or((name, ""));
         match steps.get_mut(base) {
             Some(first) if sample == "met" => {
                 first.most_cores_in_region = step.most_cores_in_region;
+                first.late |= step.late;
+            }
+            Some(first) if sample.starts_with("wait") => {
+                first.waits.extend(step.waits);
                 first.late |= step.late;
             }
             Some(first) => first.merge(step),
@@ -120,8 +146,10 @@ pub fn collect(output: &str, report: &str) -> Result<Run, String> {
     }
     let mut run = Run {
         algorithm: match fact("algorithm")? {
+            "june" => Algorithm::June,
+            "taken" => Algorithm::Taken,
             "module" => Algorithm::Module,
-            "published" => Algorithm::Published,
+            "assist" => Algorithm::Assist,
             other => return Err(format!("no such algorithm: {other}")),
         },
         kernel: fact("kernel")?.into(),
@@ -189,6 +217,13 @@ fn step(said: Said, counters: &Counters, threads: usize) -> Step {
         reschedules: by_core(&said.reschedules),
         instructions: by_core(&counters.kernel_instructions),
         share_ppm: Vec::new(),
+        interrupts_off: counters
+            .interrupts_off
+            .chunks(threads)
+            .map(|core| Done::each(core, worst))
+            .collect(),
+        waits: said.waited.into_iter().collect(),
+        watched: said.watched,
         own_instructions: counters.kernel_instructions.last().copied().unwrap_or(0),
     }
 }
@@ -240,6 +275,11 @@ mod tests {
         step cold.met us=9000 optimised_us=0 polls=3\r\n\
         cal cold.met 9 9 9 9\r\n\
         res cold.met 9 9 9 9\r\n\
+        step cold.wait us=2000 optimised_us=0 polls=3\r\n\
+        waited cold.wait instructions=70 rmpopt=3 scans=1 wakes=9\r\n\
+        cal cold.wait 9 9 9 9\r\n\
+        res cold.wait 9 9 9 9\r\n\
+        watched idle free_us=80 optimised_us=60\r\n\
         step idle us=2000 optimised_us=0 polls=3\r\n\
         cal idle 0 0 0 0\r\n\
         res idle 0 0 0 0\r\n\
@@ -251,7 +291,9 @@ mod tests {
             "by_core": [{"core": 0, "verify": 5, "report": 0, "success": 4, "scans": 3, "ud": 0},
                         {"core": 1, "verify": 4, "report": 0, "success": 4, "scans": 2, "ud": 0}],
             "by_region": {}}, "rmpupdate": {"ok": 0, "fail": 0, "assign": 0, "release": 0},
-            "kernel_instructions": [100, 10, 200, 20]}"#;
+            "kernel_instructions": [100, 10, 200, 20], "interrupts_off": [
+            {"instructions": 5, "rmpopt": 2, "scans": 1}, {"instructions": 7, "rmpopt": 0, "scans": 0},
+            {"instructions": 0, "rmpopt": 0, "scans": 0}, {"instructions": 3, "rmpopt": 0, "scans": 0}]}"#;
         let met = counters.replace(
             r#""most_cores_in_region": 2"#,
             r#""most_cores_in_region": 5"#,
@@ -259,7 +301,8 @@ mod tests {
         let idle = counters.replace("[100, 10, 200, 20]", "[0, 0, 0, 0]");
         format!(
             r#"{{"violation": null, "taken":
-                {{"idle": {idle}, "cold": {counters}, "cold.2": {counters}, "cold.met": {met}}}}}"#
+                {{"idle": {idle}, "cold": {counters}, "cold.2": {counters}, "cold.met": {met},
+                  "cold.wait": {idle}}}}}"#
         )
     }
 
@@ -278,6 +321,17 @@ mod tests {
         assert_eq!(cold.reschedules, [2, 2]);
         assert_eq!(cold.instructions, [110, 220]);
         assert_eq!((cold.verify, cold.scans), (9, 5));
+        let most = Done {
+            instructions: 7,
+            rmpopt: 2,
+            scans: 1,
+        };
+        assert_eq!(cold.longest_off(), most);
+        assert_eq!(
+            cold.waited().map(|w| (w.instructions, w.rmpopt)),
+            Some((70, 3))
+        );
+        assert_eq!(run.steps["idle"].watched.unwrap().share(), 0.75);
         assert_eq!(run.steps.len(), 2);
         // At 3,000 cycles a microsecond: 110 instructions, 3 scans of 83,680, 2 RMPOPT of 5,658; and 220, 2, 2.
         assert_eq!(cold.share_ppm, [87, 60]);

@@ -4,6 +4,8 @@
 
 mod check;
 mod collect;
+mod counted;
+mod document;
 mod model;
 mod plot;
 mod report;
@@ -41,6 +43,12 @@ enum Command {
         /// Where the results are.
         #[arg(long)]
         results: PathBuf,
+        /// The document whose tables are of such a run.
+        #[arg(long)]
+        document: PathBuf,
+        /// Writes this run's tables into it.
+        #[arg(long)]
+        write: bool,
     },
 }
 
@@ -51,7 +59,11 @@ fn main() -> ExitCode {
             emulator,
             result,
         } => collect(&output, &emulator, &result).map(|()| true),
-        Command::Report { results } => report::report(&results),
+        Command::Report {
+            results,
+            document,
+            write,
+        } => report::report(&results, &document, write),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

@@ -6,7 +6,7 @@
 //! what the emulator counted. Modelled is their time, from the figures that AMD published in March 2026
 //! for 2 TiB and "hundreds of cores". README.md says how they fit and what is assumed.
 
-use crate::run::{float, number, whole, Algorithm, CoreRmpopt, Run, Step};
+use crate::run::{float, number, whole, Algorithm, CoreRmpopt, Done, Run, Step};
 
 /// Published: an RMPOPT that meets an assigned page at once, in cycles.
 const MEETS: f64 = 60.0;
@@ -17,18 +17,6 @@ const CONTENDED: f64 = 114_372.0;
 /// Published: the dearest scan after guests, in cycles.
 const SCAN_AFTER_GUESTS: f64 = 83_680.0;
 /// Published: the dearest scan at boot, in cycles. A mean of all scans cannot be above it.
-/// The cycles that a core spends in a step, and how many cores share them: kernel instructions, one per
-/// cycle, and RMPOPT at the published costs.
-pub fn cycles(run: &Run, step: &Step, idle: &Step) -> Vec<u64> {
-    let cores = number(run.host.cores);
-    let net = step.net(idle);
-    step.by_core
-        .iter()
-        .zip(&net.instructions)
-        .map(|(core, instructions)| instructions + whole(rmpopt_cycles(run.algorithm, core, cores)))
-        .collect()
-}
-
 #[cfg(test)]
 const SCAN_DEAREST: f64 = 1_143_020.0;
 /// Published: all of 2 TiB with an assigned page in every GiB, in seconds.
@@ -106,6 +94,11 @@ pub struct Counts {
     pub interrupts: u64,
 }
 
+/// Mean cycles of an RMPOPT while so many cores are in the region.
+fn contended(cores: f64) -> f64 {
+    (CONTENDED * cores / CORES_THERE).max(ALONE)
+}
+
 /// Cycles until the last core of a broadcast has left the region: they leave one after the other, so that
 /// the last one takes twice the mean.
 fn wait(cores: f64) -> f64 {
@@ -117,8 +110,48 @@ fn interrupt() -> f64 {
     (HELD_PASS - float(TABLE) * 2.0 * MEETS / CLOCK) / float(TABLE) / CORES_THERE
 }
 
-/// Counts of the published algorithm.
-pub fn published_counts(on: Large) -> Counts {
+/// Counts of the algorithm as taken: the leader's core walks twice.
+pub fn taken_counts(on: Large) -> Counts {
+    let covered = on.regions.min(TABLE);
+    let walks = on.cores + 1;
+    Counts {
+        covered,
+        rmpopt: covered * walks,
+        scans: if on.held { covered * walks } else { covered },
+        interrupts: 1,
+    }
+}
+
+/// Seconds for which the taken algorithm keeps interrupts off on each core: it walks all regions, at the same
+/// time as all others.
+pub fn taken_off(on: Large) -> f64 {
+    let each = if on.held {
+        MEETS
+    } else {
+        contended(float(on.cores))
+    };
+    float(on.regions.min(TABLE)) * each / CLOCK
+}
+
+/// Seconds of a pass as taken.
+pub fn taken(on: Large, calibration: Calibration) -> f64 {
+    let scan = if on.held { MEETS } else { calibration.scan };
+    let leader = float(on.regions.min(TABLE)) * scan / CLOCK;
+    leader + interrupt() * float(on.cores) + taken_off(on)
+}
+
+/// Seconds for which the June version keeps interrupts off on a core: one region at a time.
+pub fn june_off(on: Large) -> f64 {
+    let each = if on.held {
+        MEETS
+    } else {
+        wait(float(on.cores))
+    };
+    each / CLOCK
+}
+
+/// Counts of the June version.
+pub fn june_counts(on: Large) -> Counts {
     let covered = on.regions.min(TABLE);
     Counts {
         covered,
@@ -128,8 +161,8 @@ pub fn published_counts(on: Large) -> Counts {
     }
 }
 
-/// Seconds of a pass of the published algorithm.
-pub fn published(on: Large, calibration: Calibration) -> f64 {
+/// Seconds of a pass of the June version.
+pub fn june(on: Large, calibration: Calibration) -> f64 {
     let covered = float(on.regions.min(TABLE));
     let (leader, followers) = if on.held {
         (MEETS, MEETS)
@@ -154,6 +187,12 @@ fn window(on: Large) -> u64 {
 fn covered(on: Large) -> u64 {
     let of_node = on.regions.div_ceil(on.nodes).min(TABLE);
     (of_node * on.nodes).min(on.regions)
+}
+
+/// Seconds for which the module keeps interrupts off on a core: one region at a time, alone in it.
+pub fn module_off(on: Large, calibration: Calibration) -> f64 {
+    let each = if on.held { MEETS } else { calibration.scan };
+    each / CLOCK
 }
 
 /// Counts of the module.
@@ -192,12 +231,35 @@ pub fn module(on: Large, calibration: Calibration) -> f64 {
 /// sends all cores to the same region, alone where it does not.
 pub fn rmpopt_cycles(algorithm: Algorithm, core: &CoreRmpopt, cores: u64) -> f64 {
     let other = match algorithm {
-        Algorithm::Published => wait(float(cores)) / 2.0,
-        Algorithm::Module => ALONE,
+        Algorithm::June | Algorithm::Taken => contended(float(cores)),
+        Algorithm::Module | Algorithm::Assist => ALONE,
     };
     float(core.scans) * SCAN_AFTER_GUESTS
-        + float(core.verify - core.scans.min(core.verify)) * other.max(ALONE)
+        + float(core.verify - core.scans.min(core.verify)) * other
         + float(core.report) * ALONE
+}
+
+/// The cycles that each core spends in a step: kernel instructions, one per cycle, and RMPOPT at the
+/// published costs.
+pub fn cycles(run: &Run, step: &Step, idle: &Step) -> Vec<u64> {
+    let cores = number(run.host.cores);
+    let net = step.net(idle);
+    step.by_core
+        .iter()
+        .zip(&net.instructions)
+        .map(|(core, instructions)| instructions + whole(rmpopt_cycles(run.algorithm, core, cores)))
+        .collect()
+}
+
+/// Microseconds of a stretch on a measured host, modelled as [`cycles`].
+pub fn microseconds(run: &Run, done: Done) -> f64 {
+    let core = CoreRmpopt {
+        verify: done.rmpopt,
+        report: 0,
+        scans: done.scans,
+    };
+    let rmpopt = rmpopt_cycles(run.algorithm, &core, number(run.host.cores));
+    (float(done.instructions) + rmpopt) / CLOCK * 1e6
 }
 
 /// One line of the fit.
@@ -236,25 +298,25 @@ pub fn fit() -> [Fit; 4] {
         Fit {
             what: "an assigned page in every GiB",
             published: HELD_PASS,
-            modelled: published(held, AFTER_GUESTS),
+            modelled: june(held, AFTER_GUESTS),
             how: "sets the interrupt's cost: fits by construction",
         },
         Fit {
             what: "leader first, best",
             published: PASS_AFTER_GUESTS,
-            modelled: published(there, AFTER_GUESTS),
+            modelled: june(there, AFTER_GUESTS),
             how: "predicted; no parameter left but the clock",
         },
         Fit {
             what: "leader first, worst, same scan",
             published: PASS_AT_BOOT,
-            modelled: published(there, AFTER_GUESTS),
+            modelled: june(there, AFTER_GUESTS),
             how: "predicted; the scan is dearer at boot",
         },
         Fit {
             what: "leader first, worst, at boot",
             published: PASS_AT_BOOT,
-            modelled: published(there, at_boot()),
+            modelled: june(there, at_boot()),
             how: "sets the mean scan at boot: fits by construction",
         },
     ]
@@ -289,7 +351,7 @@ mod tests {
     #[test]
     fn counts_are_those_of_the_verified_prototype() {
         // 606 GiBs and 8 cores: see the formula in README.md.
-        let counts = published_counts(Large {
+        let counts = june_counts(Large {
             regions: 606,
             cores: 8,
             ..LARGE
@@ -310,8 +372,8 @@ mod tests {
             ..LARGE
         };
         assert_eq!(module_counts(held).rmpopt, TABLE);
-        assert_eq!(published_counts(held).rmpopt, TABLE * CORES);
-        assert!(module(held, AFTER_GUESTS) < published(held, AFTER_GUESTS) / 100.0);
+        assert_eq!(june_counts(held).rmpopt, TABLE * CORES);
+        assert!(module(held, AFTER_GUESTS) < june(held, AFTER_GUESTS) / 100.0);
     }
 
     #[test]
@@ -321,13 +383,10 @@ mod tests {
             ..LARGE
         };
         let by_eight = Large { nodes: 8, ..twelve };
-        assert_eq!(published_counts(twelve).covered, TABLE);
+        assert_eq!(june_counts(twelve).covered, TABLE);
         assert_eq!(module_counts(twelve).covered, 2 * TABLE);
         assert_eq!(module_counts(by_eight).covered, 6 * TABLE);
-        assert_eq!(
-            published(twelve, AFTER_GUESTS),
-            published(LARGE, AFTER_GUESTS)
-        );
+        assert_eq!(june(twelve, AFTER_GUESTS), june(LARGE, AFTER_GUESTS));
     }
 
     #[test]
@@ -341,11 +400,72 @@ mod tests {
             ..LARGE
         };
         for calibration in [AFTER_GUESTS, at_boot()] {
-            for cost in [module, published] {
+            for cost in [module, june, taken] {
                 assert!(cost(half, calibration) < cost(LARGE, calibration));
             }
-            assert!(published(cores, calibration) > published(LARGE, calibration));
+            assert!(june(cores, calibration) > june(LARGE, calibration));
         }
+    }
+
+    #[test]
+    fn as_taken_each_core_walks_all_at_once() {
+        let counts = taken_counts(Large {
+            regions: 606,
+            cores: 8,
+            ..LARGE
+        });
+        assert_eq!(
+            (counts.rmpopt, counts.scans, counts.interrupts),
+            (5454, 606, 1)
+        );
+        let held = Large {
+            held: true,
+            ..LARGE
+        };
+        assert_eq!(taken_counts(held).scans, TABLE * (CORES + 1));
+        // 2048 regions of 114,372 cycles at 3 GHz.
+        assert!(
+            (taken_off(LARGE) - 0.0781).abs() < 0.0001,
+            "{}",
+            taken_off(LARGE)
+        );
+        assert!(taken_off(held) < june_off(LARGE));
+        // One scan of 83,680 cycles.
+        let off = module_off(LARGE, AFTER_GUESTS);
+        assert!((off - 27.9e-6).abs() < 1e-7, "{off}");
+        // A pass is the leader's walk and that.
+        let walk = float(TABLE) * SCAN_AFTER_GUESTS / CLOCK;
+        let rest = taken(LARGE, AFTER_GUESTS) - walk - taken_off(LARGE);
+        assert!(rest > 0.0 && rest < 0.001, "{rest}");
+    }
+
+    #[test]
+    fn a_stretch_takes_its_instructions_and_its_rmpopt() {
+        let run = |algorithm| Run {
+            algorithm,
+            kernel: String::new(),
+            emulator: String::new(),
+            host: crate::run::Host {
+                cpus: 512,
+                cores: 512,
+                threads: 1,
+                nodes: 2,
+                regions: Vec::new(),
+                firmware: Vec::new(),
+            },
+            delay_ms: None,
+            traced: None,
+            steps: Default::default(),
+        };
+        let done = Done {
+            instructions: 3000,
+            rmpopt: 2,
+            scans: 1,
+        };
+        let us = |algorithm| whole(microseconds(&run(algorithm), done) * 10.0);
+        // 1 us, a scan of 27.9 us, and one that meets all others or none.
+        assert_eq!(us(Algorithm::Taken), 670);
+        assert_eq!(us(Algorithm::Assist), 308);
     }
 
     #[test]

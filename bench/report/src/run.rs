@@ -9,19 +9,30 @@ use std::collections::BTreeMap;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// The published one.
-    Published,
+    /// As published in June 2026.
+    June,
+    /// As taken into the x86 tree in September 2026.
+    Taken,
     /// This module.
     Module,
+    /// This module, beside a kernel with the taken algorithm.
+    Assist,
 }
 
 impl Algorithm {
     /// Its name in the tables.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Published => "published",
+            Self::June => "june",
+            Self::Taken => "taken",
             Self::Module => "module",
+            Self::Assist => "assist",
         }
+    }
+
+    /// It is the module that works.
+    pub fn ours(self) -> bool {
+        matches!(self, Self::Module | Self::Assist)
     }
 }
 
@@ -68,6 +79,45 @@ pub struct CoreRmpopt {
     pub scans: u64,
 }
 
+/// What a CPU has done at most in some stretch. Each number is the most for itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// Kernel instructions.
+    pub instructions: u64,
+    /// RMPOPT.
+    pub rmpopt: u64,
+    /// Of these those that read the RMP.
+    pub scans: u64,
+}
+
+impl Done {
+    /// Makes one number of each of these by that function.
+    pub fn each(all: &[Self], by: fn(&[u64]) -> u64) -> Self {
+        let of = |number: fn(&Self) -> u64| by(&all.iter().map(number).collect::<Vec<_>>());
+        Self {
+            instructions: of(|d| d.instructions),
+            rmpopt: of(|d| d.rmpopt),
+            scans: of(|d| d.scans),
+        }
+    }
+}
+
+/// Regions that guests come and go in: for how long they hold no page of a guest, and are optimised meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watched {
+    /// Sum over the regions, in microseconds.
+    pub free_us: u64,
+    /// The same; the mean of all cores.
+    pub optimised_us: u64,
+}
+
+impl Watched {
+    /// The share that was optimised of what could have been.
+    pub fn share(self) -> f64 {
+        float(self.optimised_us) / float(self.free_us.max(1))
+    }
+}
+
 /// One measured step.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
@@ -108,6 +158,15 @@ pub struct Step {
     /// What the step takes of each core if it happens once in a second, in millionths: see README.md.
     #[serde(default)]
     pub share_ppm: Vec<u64>,
+    /// The most in one stretch with interrupts off, by core.
+    #[serde(default)]
+    pub interrupts_off: Vec<Done>,
+    /// What a CPU did at most before other work on it ran, in each sample.
+    #[serde(default)]
+    pub waits: Vec<Done>,
+    /// Regions that were looked at all the time.
+    #[serde(default)]
+    pub watched: Option<Watched>,
     /// Kernel instructions retired by the CPU on which the step ran.
     pub own_instructions: u64,
 }
@@ -116,6 +175,23 @@ impl Step {
     /// All RMPOPT.
     pub fn rmpopt(&self) -> u64 {
         self.verify + self.report
+    }
+
+    /// All RMPOPT but the module's look whether everything was lost: one report on one core each second.
+    pub fn work(&self) -> u64 {
+        let looks = self.duration_us / 1_000_000 + 1;
+        self.verify + self.report.saturating_sub(looks)
+    }
+
+    /// The longest stretch with interrupts off, of the worst core.
+    pub fn longest_off(&self) -> Done {
+        Done::each(&self.interrupts_off, worst)
+    }
+
+    /// What other work on a core waited for at most: the sample in the middle. The machine below may keep the
+    /// CPU that wakes it from waking in time, or let it wake too early.
+    pub fn waited(&self) -> Option<Done> {
+        (!self.waits.is_empty()).then(|| Done::each(&self.waits, median))
     }
 
     /// Takes another sample of the same step in.
@@ -128,6 +204,9 @@ impl Step {
         least(&mut self.function_calls, &other.function_calls);
         least(&mut self.reschedules, &other.reschedules);
         least(&mut self.instructions, &other.instructions);
+        for (mine, others) in self.interrupts_off.iter_mut().zip(other.interrupts_off) {
+            *mine = Done::each(&[*mine, others], |of| of.iter().copied().min().unwrap_or(0));
+        }
         self.own_instructions = self.own_instructions.min(other.own_instructions);
         self.duration_us = self.duration_us.min(other.duration_us);
         self.samples += other.samples;
@@ -273,6 +352,52 @@ mod tests {
         assert_eq!(step.function_calls, [1, 2]);
         assert_eq!(step.most_cores_in_region, 2);
         assert_eq!((step.samples, step.duration_us), (2, 10));
+    }
+
+    #[test]
+    fn of_stretches_the_least_of_each_core_counts_and_of_waits_the_middle() {
+        let done = |instructions, rmpopt| Done {
+            instructions,
+            rmpopt,
+            scans: 0,
+        };
+        let mut step = Step {
+            interrupts_off: vec![done(100, 9), done(50, 0)],
+            waits: vec![done(900, 0), done(20, 5), done(30, 6)],
+            ..Step::default()
+        };
+        step.merge(Step {
+            interrupts_off: vec![done(300, 4), done(40, 1)],
+            ..Step::default()
+        });
+        assert_eq!(step.interrupts_off, [done(100, 4), done(40, 0)]);
+        assert_eq!(step.longest_off(), done(100, 4));
+        assert_eq!(step.waited(), Some(done(30, 5)));
+        assert_eq!(Step::default().waited(), None);
+    }
+
+    #[test]
+    fn one_report_a_second_is_no_work() {
+        let step = |report, duration_us| Step {
+            verify: 7,
+            report,
+            duration_us,
+            ..Step::default()
+        };
+        assert_eq!(step(0, 0).work(), 7);
+        assert_eq!(step(1, 999_999).work(), 7);
+        assert_eq!(step(2, 999_999).work(), 8);
+        assert_eq!(step(3, 2_000_000).work(), 7);
+    }
+
+    #[test]
+    fn a_share_is_of_what_could_have_been() {
+        let watched = Watched {
+            free_us: 400,
+            optimised_us: 300,
+        };
+        assert_eq!(watched.share(), 0.75);
+        assert_eq!(Watched::default().share(), 0.0);
     }
 
     #[test]

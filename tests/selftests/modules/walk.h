@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the published algorithm (bench/upstream) and a kernel with RMPOPT of its
+ * What the published algorithm (bench/published) and a kernel with RMPOPT of its
  * own (native_rmpopt.c) have in common: the instruction, the range that is
  * walked, one thread of each core, and when a pass begins. Each defines
  * pass_work(), which is one pass.
