@@ -116,9 +116,11 @@ yes 1 | head -n 2000 >/tmp/ones
 emu reset >/dev/null
 is "2000 requests are taken" "$(dd if=/tmp/ones of=$CONFIG/action bs=2 2>&1 | sed -n 's/+0 records out//p')" 2000
 within 60 "the passes end" idle
+emulated on
 all=$(($(emu get rmpopt.verify) + $(emu get rmpopt.report)))
 at_least "RMPOPT of 2000 requests" "$all" "$one"
 at_most "RMPOPT of 2000 requests, which coalesce" "$all" $((one * 50))
+emulated off
 
 # The file's words while a pass is under way.
 words=$(

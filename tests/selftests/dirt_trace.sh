@@ -45,6 +45,7 @@ ok
 ok "an attempt on everything" pass
 is "pass_begin of it" "$(lines pass_begin "reason=request regions=$(ram_regions | wc -l)$")" 1
 
+emulated on
 checks=$(stat missing)
 emu set-entry $(((one << 30) + (64 << 20))) assigned=1 asid=0 size=4k immutable=1 >/dev/null
 echo 1 >$CONFIG/full_check_s
@@ -55,6 +56,7 @@ unseen()
 within 60 "a loss that no probe has told" unseen
 is "region_displaced, with no pages counted" "$(lines region_displaced "gib=$one pages=0$")" 1
 emu set-entry $(((one << 30) + (64 << 20))) assigned=0 asid=0 size=4k immutable=0 >/dev/null
+emulated off
 
 echo 0 >$TRACE/events/rmpopt/enable
 echo >$TRACE/trace

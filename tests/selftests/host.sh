@@ -54,7 +54,7 @@ else
 	{
 		case $1 in
 		# Nothing depends on these but what asks.
-		reset | forget | take | time) ;;
+		reset | forget | take | time | switch) ;;
 		*) : >"$asked" ;;
 		esac
 		echo $NO_ANSWER
@@ -250,6 +250,22 @@ ram_regions()
 	done | sort -n | uniq
 }
 
+# poll SECONDS COMMAND...: true as soon as the command succeeds.
+poll()
+{
+	poll_left=$(($1 * 10))
+	shift
+	# What was asked before is no reason to give up.
+	poll_asked=
+	! asked_in_vain || poll_asked=1
+	while ! "$@" >/dev/null 2>&1; do
+		poll_left=$((poll_left - 1))
+		[ "$poll_left" -gt 0 ] || return 1
+		[ -n "$poll_asked" ] || ! asked_in_vain || return 1
+		sleep 0.1
+	done
+}
+
 # The module
 load()
 {
@@ -268,6 +284,7 @@ unload()
 # while SNP is on; the emulator's platform can.
 clear_cores()
 {
+	[ -n "$EMULATOR" ] || return 0
 	for tap_core in $(each_core); do
 		emu base "$tap_core" 0
 	done >/dev/null 2>&1

@@ -62,9 +62,12 @@ for turn in ignored gp clear; do
 	is "$turn load: one kthread" "$(kthreads)" 1
 	tables_agree "$turn load: the table is what the cores have"
 	is "$turn load: a second insmod" "$(try insmod "$MODULE")" EEXIST
+	emulated on
 	emulator_table >/tmp/table.before
+	emulated off
 	is "$turn load: rmmod" "$(try rmmod rmpopt)" ok
 	nothing_left "$turn unload"
+	emulated on
 	if [ $turn = clear ]; then
 		is "$turn unload: RMPOPT_BASE is 0 on every core" "$(bases_set)" 0
 		is "$turn unload: no table has a region" "$(emulator_table | grep -vc ' none$')" 0
@@ -74,6 +77,7 @@ for turn in ignored gp clear; do
 		is "$turn unload: and the tables" "$(emulator_table | diff /tmp/table.before -)" ""
 		is "$turn unload: the log says so" "$(log_count "$stays")" 1
 	fi
+	emulated off
 	is "$turn unload: no warning" "$(warnings)" ""
 	no_splat "$turn turn: the kernel log is clean"
 done

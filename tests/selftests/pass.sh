@@ -144,6 +144,7 @@ load
 within 60 "the first pass ends" idle
 [ -z "$traced" ] || interrupts >/tmp/interrupts
 
+emulated on
 scans=$(number rmpopt.scans)
 failed=$(number rmpopt.failed_scans)
 verify=$(number rmpopt.verify)
@@ -164,6 +165,7 @@ poll 60 reports
 ud=$(number rmpopt.ud)
 writes=$(number rmpopt_base.writes)
 led >/tmp/led
+emulated off
 
 regions=$(ram_regions | wc -l)
 cores=$(cores)
@@ -178,6 +180,7 @@ is "every region without an assigned page is optimised on every CPU" \
 	"$(table | grep -v ' none$' | cut -d' ' -f1 | tr '\n' ' ')" "$(echo "$free" | tr '\n' ' ')"
 is "on every CPU" "$(table | grep -v ' none$' | cut -d' ' -f2 | sort -u)" "$(cat /sys/devices/system/cpu/online)"
 at_least "regions that are optimised" "$(table | grep -vc ' none$')" 1
+emulated on
 is "one scan for each region with RAM" "$scans" "$regions"
 is "those of a node by one core, which is of that node" "$(cat /tmp/led)" "$(leads)"
 is "scans that failed are those of the other regions" "$failed" "$((regions - frees))"
@@ -185,6 +188,7 @@ at_most "RMPOPT in all" $((verify + report)) $((regions * cores + cores * failed
 at_least "RMPOPT in all" $((verify + report)) $((scans + (cores - 1) * (regions - failed)))
 is "no #UD" "$ud" 0
 at_most "writes of RMPOPT_BASE" "$writes" "$cores"
+emulated off
 
 if [ "$cores" = 1 ]; then
 	skip "interrupts that a pass causes" "there is one core"

@@ -88,9 +88,11 @@ pa=$(printf '0x%x' $((two << 30)))
 emu set-entry "$pa" assigned=1 immutable=1
 counts_agree "with guests and firmware the counts are the emulator's"
 is "GiB $one is held by" "$(held "$one")" guest
-is "GiB $two is held by" "$(held "$two")" guest,firmware
 is "GiB $three is held by" "$(held "$three")" guest
+emulated on
+is "GiB $two is held by" "$(held "$two")" guest,firmware
 is "GiB 1 is held by" "$(held 1)" rmp
+emulated off
 if [ "$MODEL" = zen6 ]; then
 	skip "rmpopt-table: GiB $two" "it shows what is optimised"
 else

@@ -11,6 +11,8 @@
 #   at_most, at_least WHAT GOT LIMIT  compare whole numbers
 #   within SECONDS WHAT COMMAND...    polls until the command succeeds; time only limits the wait
 #   skip WHAT WHY                     a check that cannot be made here
+#   emulated on|off                   checks between the two follow from what the emulator was
+#                                     told, and are skipped where there is none
 #   note TEXT...                      a comment
 #   finish                            the plan, and the exit status
 #
@@ -26,6 +28,7 @@ tap_failed=0
 tap_skipped=0
 tap_least=0
 tap_header=
+tap_emulated=off
 
 tap_version()
 {
@@ -79,11 +82,26 @@ skip_all()
 	exit 4
 }
 
+emulated()
+{
+	tap_emulated=$1
+	asked_nothing
+}
+
+# untold WHAT: skips a check that follows from what nobody was told.
+untold()
+{
+	[ -z "$EMULATOR" ] && [ "$tap_emulated" = on ] || return 1
+	asked_nothing
+	skip "$1" "only the emulator can do that"
+}
+
 # unanswered WHAT [VALUE...]: skips the check if only an emulator could have answered
 # what it asked, now or in one of its values.
 unanswered()
 {
 	[ -z "$EMULATOR" ] || return 1
+	! untold "$1" || return 0
 	tap_what=$1
 	shift
 	case " $*" in
@@ -95,6 +113,7 @@ unanswered()
 
 ok()
 {
+	! untold "$1" || return 0
 	tap_what=$1
 	shift
 	tap_status=0
@@ -110,6 +129,7 @@ ok()
 
 fails()
 {
+	! untold "$1" || return 0
 	tap_what=$1
 	shift
 	tap_status=0
@@ -170,20 +190,9 @@ at_least()
 	fi
 }
 
-# poll SECONDS COMMAND...: true as soon as the command succeeds.
-poll()
-{
-	poll_left=$(($1 * 10))
-	shift
-	while ! "$@" >/dev/null 2>&1; do
-		poll_left=$((poll_left - 1))
-		[ "$poll_left" -gt 0 ] && ! asked_in_vain || return 1
-		sleep 0.1
-	done
-}
-
 within()
 {
+	! untold "$2" || return 0
 	tap_seconds=$1
 	tap_what=$2
 	shift 2
