@@ -30,7 +30,11 @@ pub(super) fn answer(session: &mut Session, guest: &dyn Guest, words: &[&str]) -
             Err(e) => Err(e),
         },
         ["snp", how @ ..] => snp(machine, guest, how)?,
-        ["base", core, value] => set_base(machine, core, value),
+        ["base", "all", value] => number(value).and_then(|value| {
+            (0..machine.cores()).try_fold(String::new(), |_, core| set_base(machine, core, value))
+        }),
+        ["base", core, value] => number(core)
+            .and_then(|core| number(value).and_then(|value| set_base(machine, core, value))),
         ["switch", name, value] => match machine.switches().set(name, value) {
             Some(result) => result.map(|()| String::new()),
             None => Err(format!("there is no switch {name}")),
@@ -65,8 +69,8 @@ fn snp(machine: &mut Machine, guest: &dyn Guest, how: &[&str]) -> Result<Reply, 
     Ok(done())
 }
 
-fn set_base(machine: &mut Machine, core: &str, value: &str) -> Reply {
-    match machine.write_base(number(core)?, number(value)?) {
+fn set_base(machine: &mut Machine, core: u64, value: u64) -> Reply {
+    match machine.write_base(core, value) {
         MsrAccess::Done(_) => done(),
         _ => Err("refused, as WRMSR would be".into()),
     }

@@ -25,6 +25,30 @@ fn the_segment_table_is_written_or_refused() {
 }
 
 #[test]
+fn the_base_of_one_core_or_of_all_is_written() {
+    let ram = Ram::default();
+    let mut session = session(Kind::Zen6, &ram);
+    let cores = session.machine.cores() as usize;
+    let mut ask = |request: &str| answer(&mut session, &ram, request).unwrap();
+    let mut bases = |request: &str| {
+        assert_eq!(ask(request), Ok(String::new()), "{request}");
+        (0..cores)
+            .map(|core| ask(&format!("base {core}")).unwrap())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(bases("base all 1"), vec!["0x1"; cores]);
+    let bases = bases("base 0 0");
+    assert_eq!(bases[0], "0x0");
+    assert!(bases[1..].iter().all(|base| base == "0x1"));
+    for request in ["base all", "base all x", "base x 1", "base 0"] {
+        assert!(
+            !matches!(ask(request), Ok(text) if text.is_empty()),
+            "{request}"
+        );
+    }
+}
+
+#[test]
 fn snp_is_initialised_step_by_step() {
     let ram = Ram::default();
     let mut session = session(Kind::Zen6, &ram);
