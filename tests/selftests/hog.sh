@@ -16,13 +16,6 @@ has()
 	[ "$(expand "$(emu table "$1")" | tr '\n' ' ')" = "$free" ]
 }
 
-bases()
-{
-	for core in $(each_core); do
-		emu base "$core"
-	done | sort -u | tr '\n' ' '
-}
-
 # ready: both threads of core 1 may be taken at any moment.
 hogs=
 ready()

@@ -236,6 +236,14 @@ each_core()
 	seq 0 $(($(cores) - 1))
 }
 
+# bases: the values of RMPOPT_BASE that cores have, each once, as the emulator knows.
+bases()
+{
+	for tap_core in $(each_core); do
+		emu base "$tap_core"
+	done | sort -u | tr '\n' ' '
+}
+
 # Regions with RAM, from the kernel's own map, one a line.
 ram_regions()
 {

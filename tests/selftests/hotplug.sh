@@ -47,13 +47,6 @@ state_of_3()
 	[ "$(field 3 state)" = "$1" ]
 }
 
-bases()
-{
-	for core in $(each_core); do
-		emu base "$core"
-	done | sort -u | tr '\n' ' '
-}
-
 unload
 load
 within 60 "all cores have all free regions" all_have

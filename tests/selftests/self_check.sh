@@ -57,13 +57,6 @@ all_but_one()
 	[ "$(table | grep -c " $all\$")" -ge $((free - 1)) ]
 }
 
-bases()
-{
-	for core in $(each_core); do
-		emu base "$core" "$@" >/dev/null
-	done
-}
-
 free=$(free_regions | wc -l)
 loaded_for_guests
 echo 0 >$CONFIG/auto
@@ -92,7 +85,7 @@ won_back "initialised anew while on"
 # RMPOPT_BASE is cleared on all cores.
 log_mark
 lost
-bases 0
+emu base all 0 >/dev/null
 won_back "RMPOPT_BASE was cleared"
 is "no core was taken out" "$(log_count 'taken out')" 0
 
@@ -101,7 +94,7 @@ base=$(emu base 0)
 is "all cores have the same base" "$(for core in $(each_core); do emu base "$core"; done | sort -u)" "$base"
 emu reset >/dev/null
 lost
-bases "$base"
+emu base all "$base" >/dev/null
 won_back "the tables were cleared"
 at_least "each core has won each region again" "$(emu get rmpopt.verify)" $((free * $(cores)))
 
@@ -158,7 +151,7 @@ is "a guest, unseen" "$(guest assign "$one" 2m 1 5)" ok
 sleep 4
 is "no check" "$(stat checks)" "$checks"
 guest release all >/dev/null
-bases "$base"
+emu base all "$base" >/dev/null
 within 60 "without probes: all is won back" all_but_one
 rmmod snp_guest
 unload
