@@ -2,6 +2,7 @@
 
 //! QEMU's plugin interface, version 7: the few functions used, and the callbacks. Nothing else here.
 
+mod breakpoint;
 mod interrupts;
 mod qemu;
 mod stores;
@@ -352,6 +353,8 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         if !Instruction::possible(size) {
             continue;
         }
+        // SAFETY: an instruction of this block, at that address.
+        unsafe { breakpoint::watch(insn, va) };
         let mut bytes = [0; 4];
         // SAFETY: `bytes` has room for the length given.
         let got = unsafe { qemu_plugin_insn_data(insn, bytes.as_mut_ptr(), bytes.len()) };

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Breakpoints of the kernel that are gone.
+//!
+//! The kernel changes running code by way of `int3`, which it removes last. QEMU discards its translation before
+//! the store: a vCPU that translates between the two keeps a translation of the `int3`, and runs it for good. A
+//! processor would not. Without this the kernel dies of it, on a busy machine, where ftrace attaches or detaches.
+
+use super::here;
+use super::qemu::*;
+use crate::guest::Cpu;
+use crate::model::addr::{index, number};
+use crate::plugin::is_kernel;
+use std::ffi::{c_uint, c_void};
+
+const INT3: u8 = 0xcc;
+
+/// Watches the instruction if it is a breakpoint of the kernel's.
+///
+/// # Safety
+///
+/// `insn` is an instruction of the block that is being translated, at `va`.
+pub unsafe fn watch(insn: *mut Insn, va: u64) {
+    let mut byte = [0];
+    // SAFETY: by this function's contract; `byte` has room for the length given.
+    let got = unsafe { qemu_plugin_insn_data(insn, byte.as_mut_ptr(), byte.len()) };
+    if got != 1 || byte != [INT3] || !is_kernel(va) {
+        return;
+    }
+    let data = std::ptr::without_provenance_mut(index(va));
+    // SAFETY: as above; the data is a number to the callback.
+    unsafe { qemu_plugin_register_vcpu_insn_exec_cb(insn, on_breakpoint, CB_RW_REGS_PC, data) };
+}
+
+extern "C" fn on_breakpoint(vcpu: c_uint, pc: *mut c_void) {
+    let va = number(pc.addr());
+    {
+        let here = here(vcpu);
+        let mut byte = [INT3];
+        if !here.read_virtual(va, &mut byte) || byte == [INT3] {
+            return;
+        }
+        // A write makes QEMU discard what it has translated there.
+        if !here.write_virtual(va, &byte) {
+            return;
+        }
+    }
+    eprintln!("rmpopt-emulator: QEMU ran a breakpoint at {va:#x} that was gone: translated again");
+    // SAFETY: the callback was registered for this. QEMU jumps out of it: nothing here waits to be dropped.
+    unsafe { qemu_plugin_set_pc(va) }
+}
