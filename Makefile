@@ -28,7 +28,7 @@ QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 # See bench/run.
 export SHAPES
 
-.PHONY: all module test-modules emulator rmpoptctl guest-tools all-parts run shell test vng check htmldocs \
+.PHONY: all module test-modules emulator rmpoptctl guest-tools all-parts run shell test test-hard vng check htmldocs \
 	bench bench-modules doctor \
 	fmt clean distclean help modules_install
 
@@ -96,8 +96,11 @@ shell: all-parts ## a root shell in that host, the module loaded
 
 ## Test
 
-test: all-parts ## all tests; T=PATTERN runs those whose name matches
+test: all-parts ## the tests; T=PATTERN runs those whose name matches
 	@$(TREE)/tests/run
+
+test-hard: all-parts ## all of them: every combination, way and repetition
+	@HARD=1 $(TREE)/tests/run
 
 vng: all-parts ## the selftests by kselftest, under virtme-ng; CMD='...' runs a command there
 	@$(TREE)/tests/vng

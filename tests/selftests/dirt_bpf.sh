@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: smt
+# hard: smt
 # BPF programs on the functions that the module watches work, whoever comes and goes first, and counts stay right.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: smt dimms
+# host: smt
+# hard: dimms
 # What guests give back is optimised again by itself; counts are those of the emulator.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: smt dimms
+# host: smt
+# hard: dimms
 # Regions are lost to a guest and won back.
 . "$(dirname "$0")/tap.sh"
 begin 35

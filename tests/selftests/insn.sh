@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: one smt dimms zen5 zen4 none
+# host: one smt zen5 zen4 none
+# hard: dimms
 # The instructions of the emulated host, line by line. The checks are those of
 # rmp_insn.ko, which runs them in the kernel.
 . "$(dirname "$0")/tap.sh"

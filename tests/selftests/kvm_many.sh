@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: psp
-# 100 of KVM's guests of random size come and go, a third of them killed, with passes,
+# Many of KVM's guests of random size come and go, a third of them killed, with passes,
 # CPUs that go and come, and reloads of kvm_amd in between: module, emulator and kernel
 # agree on every region. SEED=N repeats what was drawn.
 . "$(dirname "$0")/tap.sh"
@@ -14,9 +14,9 @@ require_cpus 8
 require_kvm_guests
 require_test_module rmp_lookup
 
-LAUNCHES=100
+LAUNCHES=$(hard 100 24)
 AT_ONCE=4
-RELOAD_EVERY=25
+RELOAD_EVERY=$(hard 25 8)
 
 seed=${SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 note "SEED=$seed"

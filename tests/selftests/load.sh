@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: one smt dimms
+# host: one smt
+# hard: dimms
 # Load, unload, load again: what is there meanwhile, and that nothing is left but what
 # the processor keeps while SNP is on.
 . "$(dirname "$0")/tap.sh"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: smt zen5 zen4
+# host: smt zen4
+# hard: zen5
 # Registers and segments: decoded as the firmware set them up, each fault by its
 # name, and random bytes in their place.
 . "$(dirname "$0")/tap.sh"

@@ -6,7 +6,7 @@
 # scanned again.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirt.sh"
-begin 320
+begin "$(hard 480 150)"
 require_emulator
 require_rmpopt
 require_test_module snp_guest
@@ -77,7 +77,13 @@ stays_on()
 
 insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 for sticky in ignored gp clear; do
-	for moves in yes ignored gp; do
+	# Each answer once, or all combinations.
+	case $sticky in
+	ignored) some=yes ;;
+	gp) some=gp ;;
+	clear) some=ignored ;;
+	esac
+	for moves in $(hard "yes ignored gp" $some); do
 		what="enable_sticky=$sticky, base_moves=$moves"
 		keeps=1
 		[ $sticky != clear ] || keeps=0

@@ -21,7 +21,8 @@ all_free()
 # follows from the default is in the other scripts.
 emu switch enable_sticky clear >/dev/null
 while read -r name values; do
-	for value in $values; do
+	# The first value is the default, the same for all switches.
+	for value in $(hard "$values" "${values#* }"); do
 		what=$name=$value
 		unload
 		emu snp off >/dev/null
@@ -49,7 +50,6 @@ while read -r name values; do
 		is "$what: no warning of the module" "$(log_lines 'left out')" ""
 		no_splat "$what: the kernel log is clean"
 	done
-	# The first value is the default.
 	emu switch "$name" "${values%% *}" >/dev/null
 done <<-EOF
 	outside_window cf0 ud

@@ -10,6 +10,8 @@
 #   like WHAT GOT PATTERN             passes if GOT matches the shell pattern
 #   at_most, at_least WHAT GOT LIMIT  compare whole numbers
 #   within SECONDS WHAT COMMAND...    polls until the command succeeds; time only limits the wait
+#   hard MORE LESS                    prints MORE where RMPOPT_HARD=1 asks for all combinations
+#                                     and repetitions, else LESS
 #   skip WHAT WHY                     a check that cannot be made here
 #   emulated on|off                   checks between the two follow from what the emulator was
 #                                     told, and are skipped where there is none
@@ -45,6 +47,11 @@ begin()
 	# Where RMPOPT can take time, only from the script's own "emu time model" on.
 	emu time none >/dev/null 2>&1
 	asked_nothing
+}
+
+hard()
+{
+	[ "$RMPOPT_HARD" = 1 ] && echo "$1" || echo "$2"
 }
 
 note()

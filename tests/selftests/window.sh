@@ -3,7 +3,7 @@
 # host: window
 # RAM beyond the window of a core: the emulator's table spans 5 GiB here.
 . "$(dirname "$0")/tap.sh"
-begin 940
+begin "$(hard 940 300)"
 require_emulator
 require_rmpopt
 require_nodes 4
@@ -98,7 +98,7 @@ above=$(echo "$free" | awk -v w=$window '$1 >= w' | wc -l)
 at_least "free regions in the lowest window of $window GiB" "$below" 1
 at_least "free regions above it" "$above" 1
 
-for value in cf0 ud; do
+for value in $(hard "cf0 ud" ud); do
 	unload
 	emu switch outside_window $value >/dev/null
 	log_mark
@@ -109,7 +109,7 @@ for value in cf0 ud; do
 	is "outside_window=$value: the default" "$(cat $CONFIG/window_policy)" "[auto] all node socket"
 	places "outside_window=$value, auto" auto
 	before=auto
-	for policy in all node socket auto; do
+	for policy in $(hard "all node socket auto" "all auto"); do
 		what="outside_window=$value, from $before to $policy"
 		emu reset >/dev/null
 		is "$what" "$(try write $CONFIG/window_policy $policy)" ok
