@@ -28,7 +28,7 @@ fn the_segment_table_is_written_or_refused() {
 fn the_base_of_one_core_or_of_all_is_written() {
     let ram = Ram::default();
     let mut session = session(Kind::Zen6, &ram);
-    let cores = session.machine.cores() as usize;
+    let cores = crate::model::addr::index(session.machine.cores());
     let mut ask = |request: &str| answer(&mut session, &ram, request).unwrap();
     let mut bases = |request: &str| {
         assert_eq!(ask(request), Ok(String::new()), "{request}");
