@@ -48,6 +48,18 @@ cold() {
 	measure "$1" every 40 port forget write $CONTROL/enabled 1 idle $CONTROL/action
 }
 
+# Returns when the thread has just checked its own core, which it does once a second.
+checked() {
+	checks=$(self_checks)
+	while [ "$(self_checks)" = "$checks" ]; do
+		sleep 0.02
+	done
+}
+
+self_checks() {
+	sed -n 's/^self_checks: *//p' /sys/kernel/debug/rmpopt/stats
+}
+
 # asked NAME [OPTION...]: a pass over everything, as an administrator orders it.
 asked() {
 	measure "$@" every 40 write $CONTROL/action 1 idle $CONTROL/action

@@ -46,6 +46,11 @@ cold() {
 	measure "$name" "$@" port forget write "$CONTROL/pass" 1
 }
 
+# Nothing checks anything.
+checked() {
+	:
+}
+
 asked() {
 	measure "$@" write "$CONTROL/pass" 1
 }
