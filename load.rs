@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What happens once, when the module is loaded: look, decide, say so.
+//! What the module does once, when it is loaded: it reads the processor's features, chooses its role and logs
+//! both.
 
 use crate::{
     engine::{
@@ -38,12 +39,11 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Looks at the processor and makes the engine for it.
+/// Reads the processor's features and creates the engine for them.
 ///
 /// # Errors
 ///
-/// EINVAL for a window outside of 1 to 2048 GiB; ENODEV where there is nothing to do for this
-/// module; ENOMEM.
+/// EINVAL for a window outside 1 to 2048 GiB; ENODEV where [`assess`] refuses the host; ENOMEM.
 pub(crate) fn engine(window_gib: u32, skip_isolated: bool) -> Result<Arc<Engine>> {
     if !(1..=SPAN).contains(&window_gib) {
         pr_err!("window_gib={} is not in 1..={}\n", window_gib, SPAN);
@@ -69,10 +69,10 @@ pub(crate) fn engine(window_gib: u32, skip_isolated: bool) -> Result<Arc<Engine>
     Ok(engine)
 }
 
-/// RMPOPT_BASE of a core that has RMPOPT enabled, 0 where none has. May sleep.
+/// RMPOPT_BASE of the first core that has RMPOPT enabled; 0 where no core has. May sleep.
 ///
-/// One RDMSR, in an interrupt, on one core after the other: cheaper than a thread that is woken for it.
-/// Cores that are to be left alone are not asked.
+/// Each core executes one RDMSR in an interrupt, one core after the other: an interrupt costs less than waking
+/// a thread on the core. With [`Isolated::Skip`] no isolated core is asked.
 fn base_of_any_core(isolated: Isolated) -> RmpoptBase {
     let asked = |cpu: &cpu::Cpu| isolated != Isolated::Skip || !cpu.isolated();
     let asked = || cpu::online().filter(asked);
@@ -87,7 +87,8 @@ fn base_of_any_core(isolated: Isolated) -> RmpoptBase {
         .unwrap_or(RmpoptBase(0))
 }
 
-/// Begins to watch the kernel's RMP functions, where there is anything to do with what they tell.
+/// Registers the probes on the kernel's RMP functions. `None` where the role is to observe, because then no
+/// pass depends on conversions, and where the probes are not wanted or cannot be registered.
 pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine>> {
     if matches!(engine.role(), Role::Observe(_)) {
         return None;
@@ -109,7 +110,8 @@ pub(crate) fn probes(engine: &Arc<Engine>, wanted: bool) -> Option<Probes<Engine
     }
 }
 
-/// Begins to watch for initialisations of SNP, where RMPOPT must keep away from them. May sleep.
+/// Registers the watch on SNP's initialisation where the processor has RMPOPT: no core may execute RMPOPT
+/// while SNP is being initialised. May sleep.
 pub(crate) fn snp_watch(engine: &Arc<Engine>) -> Option<Watch<Engine>> {
     if !engine.found().features.rmpopt {
         return None;
@@ -127,12 +129,13 @@ pub(crate) fn snp_watch(engine: &Arc<Engine>) -> Option<Watch<Engine>> {
             None
         }
     };
-    // Where the firmware has a driver the thread does that: it may have to wait.
+    // Where the firmware has a driver the thread looks instead of this function: the look may have to wait.
     platform::look_at_once(engine.found());
     watch
 }
 
-/// Starts the thread. Where the module only observes it keeps up with CPUs and memory, for the files.
+/// Starts the thread. Where the module only observes, the thread still repeats the survey of CPUs and memory,
+/// because status shows the survey.
 ///
 /// # Errors
 ///
@@ -141,8 +144,8 @@ pub(crate) fn thread(engine: &Arc<Engine>) -> Result<Kthread<Engine>> {
     Kthread::spawn(c"rmpopt", engine.clone())
 }
 
-/// One line more where something is wrong with the RMP's layout. It keeps nothing from working. May
-/// sleep.
+/// Logs one more line where the RMP's layout has issues. Such an issue does not stop the module from working.
+/// May sleep.
 fn report_layout(engine: &Engine) {
     let rmp = match Description::read(engine.found()) {
         Ok(rmp) => rmp,
@@ -165,7 +168,7 @@ fn report_layout(engine: &Engine) {
     }
 }
 
-/// The one line of a successful load: what was found, and what follows.
+/// Logs the one line of a successful load: the features found, and what the module does with them.
 fn report(engine: &Engine) {
     let Found {
         features,

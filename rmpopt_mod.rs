@@ -40,8 +40,9 @@ module! {
     license: "GPL",
 }
 
-/// The parts of the module. Fields are dropped in this order: first nobody can ask any more, then
-/// the thread switches RMPOPT off and ends, while it still learns of CPUs that go.
+/// The parts of the module. Rust drops the fields in this order: `controls`, `status` and `reboot` go first,
+/// so that no further request arrives; then `thread` switches RMPOPT off and ends. `cpu_hotplug` outlives
+/// `thread`, which must learn of CPUs that go offline until it ends.
 #[pin_data]
 struct Rmpopt {
     #[pin]
@@ -71,7 +72,8 @@ impl kernel::InPlaceModule for Rmpopt {
                 thread: load::thread(&engine)?,
                 reboot: Reboot::register(engine.clone())?,
                 controls <- configfs::directory(engine.clone()),
-                // The last one: a file that is open does not keep a module whose loading fails.
+                // Created last: an open debugfs file does not keep the module's code in memory when a
+                // later step of `init` fails.
                 status: debugfs::files(&engine)?,
                 engine,
             }))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kernel's atomics as the words of bitmaps.
+//! Makes the kernel's atomics usable as words of a bitmap.
 
 use super::bitmap::{
     words,
@@ -28,8 +28,7 @@ impl Word for Atomic<u64> {
     }
 }
 
-/// Replaces a word by what `new` makes of it; returns the value before. Writes only if that changes
-/// something.
+/// Replaces a word's value `old` by `new(old)`; returns `old`. Writes only if the two differ.
 fn update(word: &Atomic<u64>, new: impl Fn(u64) -> u64) -> u64 {
     let mut old = word.load(Relaxed);
     loop {
@@ -44,7 +43,7 @@ fn update(word: &Atomic<u64>, new: impl Fn(u64) -> u64) -> u64 {
     }
 }
 
-/// The words of a bitmap of `bits` bits, all of them clear. May sleep.
+/// Allocates the words of a bitmap of `bits` bits, all of them clear. May sleep.
 ///
 /// # Errors
 ///

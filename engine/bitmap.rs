@@ -6,13 +6,13 @@ use core::ops::Range;
 
 /// One word of a bitmap: the kernel's atomics in the module, the standard library's in host tests.
 ///
-/// No operation orders other memory accesses. Who hands a bitmap to another core does that.
+/// No operation orders other memory accesses. The caller that hands a bitmap to another core must order them.
 pub(crate) trait Word {
     /// The value at this moment.
     fn get(&self) -> u64;
-    /// Sets the bits of `mask`; returns the value before. Writes only if that changes something.
+    /// Sets the bits of `mask`; returns the previous value. Writes only if the value changes.
     fn set(&self, mask: u64) -> u64;
-    /// Clears the bits of `mask`; returns the value before. Writes only if that changes something.
+    /// Clears the bits of `mask`; returns the previous value. Writes only if the value changes.
     fn clear(&self, mask: u64) -> u64;
 }
 
@@ -21,7 +21,7 @@ pub(crate) const fn words(bits: usize) -> usize {
     bits.div_ceil(64)
 }
 
-/// A bitmap over words that somebody else owns.
+/// A bitmap over borrowed words.
 pub(crate) struct Bits<'a, W>(pub &'a [W]);
 
 impl<W> Clone for Bits<'_, W> {
@@ -37,19 +37,19 @@ impl<'a, W: Word> Bits<'a, W> {
         Some((self.0.get(bit / 64)?, 1u64 << (bit % 64)))
     }
 
-    /// Whether a bit is set. Bits beyond the end are not.
+    /// Whether a bit is set. `false` for bits beyond the end.
     pub(crate) fn test(&self, bit: usize) -> bool {
         self.place(bit)
             .is_some_and(|(word, mask)| word.get() & mask != 0)
     }
 
-    /// Sets a bit; tells whether it was set before. Beyond the end nothing happens.
+    /// Sets a bit; returns whether it was set before. Does nothing beyond the end.
     pub(crate) fn set(&self, bit: usize) -> bool {
         self.place(bit)
             .is_some_and(|(word, mask)| word.set(mask) & mask != 0)
     }
 
-    /// Clears a bit; tells whether it was set before. Beyond the end nothing happens.
+    /// Clears a bit; returns whether it was set before. Does nothing beyond the end.
     pub(crate) fn clear(&self, bit: usize) -> bool {
         self.place(bit)
             .is_some_and(|(word, mask)| word.clear(mask) & mask != 0)
@@ -100,17 +100,17 @@ impl<'a, W: Word> Bits<'a, W> {
         }
     }
 
-    /// All set bits, from `start` on to the end and then from 0 up to `start`.
+    /// All set bits, from `start` to the end and then from 0 to `start`.
     ///
-    /// Bits that change meanwhile may or may not be seen.
+    /// The iterator may or may not return bits that change during the iteration.
     pub(crate) fn iter_from(self, start: usize) -> impl Iterator<Item = usize> + use<'a, W> {
         self.iter_in(0..usize::MAX, start)
     }
 
-    /// The set bits in `range`, from `start` on to its end and then from its beginning up to `start`.
-    /// Where `start` lies outside of it, from its beginning on.
+    /// The set bits in `range`, from `start` to the end of `range` and then from its beginning to `start`.
+    /// Where `start` lies outside `range`, the iteration starts at the beginning of `range`.
     ///
-    /// Bits that change meanwhile may or may not be seen.
+    /// The iterator may or may not return bits that change during the iteration.
     pub(crate) fn iter_in(
         self,
         range: Range<usize>,

@@ -2,14 +2,14 @@
 
 //! What to optimise, on which core and when.
 //!
-//! No registers and no instructions (that is `sev/`), no files (that is `configfs/` and `debugfs/`). The
-//! rooms, each of which says what it is for and which others it may use: [`host`], [`census`], [`pass`],
-//! [`dirty`], [`control`], [`view`]. The leaves, which all of them use: [`settings`], [`stats`], and [`bitmap`]
+//! Registers and instructions belong to `sev/`, files to `configfs/` and `debugfs/`. The engine's rooms are
+//! [`host`], [`census`], [`pass`], [`dirty`], [`control`] and [`view`]; the head of each says what the room is
+//! for and which other rooms it may use. All rooms use the leaves: [`settings`], [`stats`], and [`bitmap`]
 //! with [`atomic_bits`].
 //!
-//! This file is the facade: whatever controls, status and callbacks may ask for is a method of [`Engine`].
-//! Nothing else in the engine names it. `tests/host` holds these arrows, and compiles the pure files, which
-//! never name the kernel crate, on the host.
+//! This file is the facade: everything that controls, status and callbacks may ask for is a method of
+//! [`Engine`]. No other file of the engine names [`Engine`]. A test in `tests/host` fails on any other
+//! direction of use. `tests/host` also compiles the pure files, which never name the kernel crate, on the host.
 
 mod atomic_bits;
 pub(crate) mod bitmap;
@@ -84,7 +84,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// All that lasts as long as the module: shared by the thread, the files and the callbacks.
+/// All state that lives as long as the module. The thread, the files and the callbacks share it.
 #[pin_data]
 pub(crate) struct Engine {
     #[pin]
@@ -94,7 +94,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// Looks at RAM and cores. May sleep.
+    /// Surveys RAM and cores. May sleep.
     ///
     /// # Errors
     ///
@@ -119,45 +119,45 @@ impl Engine {
         Ok(engine)
     }
 
-    /// What was found when the module was loaded.
+    /// The features found when the module was loaded.
     pub(crate) fn found(&self) -> &Found {
         &self.control.found
     }
 
-    /// What follows from it.
+    /// What the module does with the features that were found.
     pub(crate) fn role(&self) -> Role {
         self.control.role
     }
 
-    /// The beginnings of initialisations of SNP are seen from now on.
+    /// Records that the module sees the beginning of each SNP initialisation from now on.
     pub(crate) fn set_snp_watched(&self) {
         self.control.set_snp_watched();
     }
 }
 
-/// Controls. All of these may sleep. What follows from a new value is done here too.
+/// Controls. All of these methods may sleep. Each setter also starts whatever its new value requires.
 impl Engine {
-    /// The administrator's switch.
+    /// The administrator's switch `enabled`.
     pub(crate) fn enabled(&self) -> bool {
         self.control.mailbox.enabled()
     }
 
-    /// Throws the administrator's switch. `false` returns when no core is at work any more, and RMPOPT is off
-    /// wherever the processor lets it be switched off.
+    /// Sets the administrator's switch `enabled`. With `false` the call returns when no core executes RMPOPT any
+    /// more and RMPOPT is off on every core whose processor lets it be switched off.
     ///
     /// # Errors
     ///
-    /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait;
-    /// the switch is thrown all the same.
+    /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait; the switch
+    /// keeps its new value.
     pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
         self.control.set_enabled(enabled)
     }
 
-    /// Asks for an attempt on all of RAM. Requests during a pass make one more pass.
+    /// Asks for an attempt on all of RAM. All requests that arrive during a pass lead to one more pass.
     ///
     /// # Errors
     ///
-    /// EPERM while not enabled, which is always so where the module only observes.
+    /// EPERM while `enabled` is off, which is always the case where the module only observes.
     pub(crate) fn attempt_all(&self) -> Result {
         self.control.mailbox.attempt_all()
     }
@@ -166,22 +166,23 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// EPERM while not enabled; ERANGE where there is no RAM.
+    /// EPERM while `enabled` is off; ERANGE where the range touches no region with RAM.
     pub(crate) fn attempt_range(&self, range: Extent) -> Result {
         self.control.attempt_range(range)
     }
 
-    /// Where windows lie.
+    /// The policy that places windows.
     pub(crate) fn policy(&self) -> Policy {
         self.control.settings.policy()
     }
 
-    /// Sets where windows lie, and moves those that lie elsewhere. Waits for a pass that is under way.
+    /// Sets the policy that places windows, and moves each window that the new policy places elsewhere. Waits
+    /// for the end of a pass that is under way.
     ///
     /// # Errors
     ///
-    /// EOPNOTSUPP where RMPOPT_BASE is the kernel's. EBUSY where the processor does not let a window move: then
-    /// all are where they were, and the policy is as it was. ENOMEM.
+    /// EOPNOTSUPP where the kernel owns RMPOPT_BASE. EBUSY where the processor does not let a window move: then
+    /// all windows and the policy stay as they were. ENOMEM.
     pub(crate) fn set_policy(&self, policy: Policy) -> Result {
         self.control.set_policy(policy)
     }
@@ -191,7 +192,7 @@ impl Engine {
         self.control.settings.isolated()
     }
 
-    /// Sets what is done with isolated cores; a pass sees to it.
+    /// Sets what is done with isolated cores, and orders the pass that carries the change out.
     pub(crate) fn set_isolated(&self, isolated: Isolated) -> Result {
         self.control.settings.set_isolated(isolated);
         self.control.mailbox.host_changed();
@@ -207,51 +208,51 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// EOPNOTSUPP where the kernel has no RMPOPT. EINTR where a signal ended the wait: then nothing has
-    /// changed but that `enabled` is `0`.
+    /// EOPNOTSUPP where the kernel has no RMPOPT. EINTR where a signal ended the wait: then `enabled` is `0` and
+    /// nothing else has changed.
     pub(crate) fn set_native(&self, native: Native) -> Result {
         self.control.set_native(native)
     }
 
-    /// Microseconds of RMPOPT after which a core reschedules; 0: after each one.
+    /// Microseconds of RMPOPT after which a core reschedules; 0: after each instruction.
     pub(crate) fn slice_us(&self) -> u32 {
         self.control.settings.slice_us()
     }
 
-    /// Sets the slice, also of a pass that is under way.
+    /// Sets the slice. A pass that is under way uses the new value at once.
     pub(crate) fn set_slice_us(&self, slice: u32) {
         self.control.settings.set_slice_us(slice);
     }
 
-    /// Whether passes begin by themselves.
+    /// Whether the thread starts passes without a request.
     pub(crate) fn auto(&self) -> bool {
         self.control.settings.auto()
     }
 
-    /// Sets whether passes begin by themselves.
+    /// Sets whether the thread starts passes without a request.
     pub(crate) fn set_auto(&self, auto: bool) -> Result {
         self.control.settings.set_auto(auto);
         self.control.mailbox.kick();
         Ok(())
     }
 
-    /// How long all has to be quiet before what was given back is attempted, in milliseconds.
+    /// Milliseconds without a conversion after which the thread attempts the regions that guests gave back.
     pub(crate) fn delay_ms(&self) -> u32 {
         self.control.settings.timing().delay
     }
 
-    /// Sets that delay.
+    /// Sets the delay of [`Engine::delay_ms`].
     pub(crate) fn set_delay_ms(&self, delay: u32) {
         self.control.settings.set_delay(delay);
         self.control.mailbox.kick();
     }
 
-    /// After how long it is attempted even if it never is quiet, in milliseconds.
+    /// Milliseconds after which the thread attempts regions that guests gave back although conversions continue.
     pub(crate) fn max_delay_ms(&self) -> u32 {
         self.control.settings.timing().max_delay
     }
 
-    /// Sets that delay.
+    /// Sets the delay of [`Engine::max_delay_ms`].
     pub(crate) fn set_max_delay_ms(&self, delay: u32) {
         self.control.settings.set_max_delay(delay);
         self.control.mailbox.kick();
@@ -274,7 +275,7 @@ impl Engine {
     }
 }
 
-/// Status. All of these may sleep.
+/// Status. All of these methods may sleep.
 impl Engine {
     /// Whether the module only observes.
     pub(crate) fn observes(&self) -> bool {
@@ -286,12 +287,12 @@ impl Engine {
         self.control.role_name()
     }
 
-    /// Whose RMPOPT_BASE is.
+    /// Who owns RMPOPT_BASE: the module or the kernel.
     pub(crate) fn owner(&self) -> Owner {
         self.control.owner()
     }
 
-    /// How far the pass is that is under way or ordered. `None` where there is none.
+    /// The progress of the pass that is under way or ordered. `None` where there is no such pass.
     pub(crate) fn progress(&self) -> Option<impl fmt::Display> {
         if !self.control.mailbox.busy() {
             return None;
@@ -300,12 +301,12 @@ impl Engine {
         Some(self.control.progress.at(open))
     }
 
-    /// RAM and cores as last surveyed.
+    /// The latest survey of RAM and cores.
     pub(crate) fn survey(&self) -> Arc<Survey> {
         self.control.survey()
     }
 
-    /// Asks cores for what they have optimised.
+    /// Asks cores which regions they have optimised.
     ///
     /// # Errors
     ///
@@ -318,25 +319,25 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// As [`Engine::count`], and what `each` returned.
+    /// Those of [`Engine::count`], and the error that `each` returned.
     pub(crate) fn for_each_region(&self, each: impl FnMut(&RegionView) -> Result) -> Result {
         regions::for_each(&self.control, each)
     }
 
-    /// Gets ready to read the RMP's entries.
+    /// Prepares to read the RMP's entries.
     ///
     /// # Errors
     ///
-    /// As [`crate::sev::rmp::Reader::new`].
+    /// Those of [`crate::sev::rmp::Reader::new`].
     pub(crate) fn occupancy(&self) -> Result<Occupancy> {
         Occupancy::new(&self.control.found)
     }
 
-    /// Counts the assigned pages of a region, and remembers what came out.
+    /// Counts the assigned pages of a region, and stores the count in the region's counters.
     ///
     /// # Errors
     ///
-    /// As [`census::census`].
+    /// Those of [`census::census`].
     pub(crate) fn count(
         &self,
         occupancy: &mut Occupancy,
@@ -345,21 +346,21 @@ impl Engine {
         regions::count(&self.control, occupancy, region)
     }
 
-    /// Reads the RMP entry of the page that somebody wants to see.
+    /// Reads the RMP entry of the page that [`Engine::want_entry`] has set.
     ///
     /// # Errors
     ///
-    /// As [`crate::sev::rmp::Reader::new`] and [`crate::sev::rmp::Reader::lookup`].
+    /// Those of [`crate::sev::rmp::Reader::new`] and [`crate::sev::rmp::Reader::lookup`].
     pub(crate) fn lookup(&self) -> Result<Lookup> {
         self.view.wanted.look_up(&self.control.found)
     }
 
-    /// How conversions are seen at this moment. `None` while they are not.
+    /// The kind of probes that count conversions now. `None` while no probes are active.
     pub(crate) fn probes(&self) -> Option<probe::Kind> {
         self.control.dirty.kind()
     }
 
-    /// Conversions that the probes have seen.
+    /// The number of conversions that the probes have counted.
     pub(crate) fn conversions(&self) -> u64 {
         self.control.dirty.conversions(&self.survey())
     }
@@ -391,10 +392,10 @@ impl probe::Kick for Engine {
 }
 
 impl reboot::Listener for Engine {
-    /// The next kernel, which kexec may start without a reset, finds no core at work, and RMPOPT
-    /// disabled where the processor allows that.
+    /// Switches RMPOPT off, so that the next kernel, which kexec may start without a reset, finds no core
+    /// executing RMPOPT, and RMPOPT disabled where the processor allows that.
     fn rebooting(&self) {
-        // The wait may be cut short: then a pass is aborted a moment later.
+        // A signal may end the wait: then the pass that is under way is aborted a moment later.
         let _ = self.set_enabled(false);
     }
 }

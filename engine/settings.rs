@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an administrator can adjust. Where windows lie and what is done with isolated cores takes
-//! effect with a pass that the change orders, all else at once, also in a pass that is under way.
+//! What an administrator can adjust. A change of the window policy or of the handling of isolated cores orders
+//! a pass and takes effect with it. Every other change takes effect at once, also in a pass that is under way.
 
 use super::{
     dirty::trigger::Timing,
@@ -23,12 +23,12 @@ coded! {
     /// What is done with isolated cores: see [`crate::sys::cpu::Cpu::isolated`].
     #[derive(Default)]
     pub(crate) enum Isolated {
-        /// The same as with all others.
+        /// Isolated cores are treated like all other cores.
         Include = "include",
-        /// They take part in one pass after they were switched on, and are left alone then.
+        /// Isolated cores take part in one pass after RMPOPT was enabled on them, and in none after that.
         #[default]
         Once = "once",
-        /// They are left out: RMPOPT is never enabled on them, and they are not asked for their state either.
+        /// Isolated cores are left out: RMPOPT is never enabled on them, and no status asks them for their state.
         Skip = "skip",
     }
 }
@@ -52,7 +52,7 @@ impl Settings {
     /// The longest interval of the full check, in seconds: a week.
     pub(crate) const CHECK_MAX: u32 = 7 * 24 * 3600;
 
-    /// The defaults, but for what is done with isolated cores from the beginning.
+    /// The default values, except that `isolated` says what is done with isolated cores.
     pub(crate) fn new(isolated: Isolated) -> Self {
         Self {
             policy: Shared::new(Policy::default()),
@@ -66,12 +66,12 @@ impl Settings {
         }
     }
 
-    /// Where windows lie.
+    /// The policy that places windows.
     pub(crate) fn policy(&self) -> Policy {
         self.policy.get()
     }
 
-    /// Sets where windows lie.
+    /// Sets the policy that places windows.
     pub(crate) fn set_policy(&self, policy: Policy) {
         self.policy.set(policy);
     }
@@ -96,7 +96,7 @@ impl Settings {
         self.isolated.set(isolated);
     }
 
-    /// Microseconds of RMPOPT after which a core reschedules; 0: after each one.
+    /// Microseconds of RMPOPT after which a core reschedules; 0: after each instruction.
     pub(crate) fn slice_us(&self) -> u32 {
         self.slice_us.load(Relaxed)
     }
@@ -106,17 +106,17 @@ impl Settings {
         self.slice_us.store(slice.min(Self::SLICE_MAX), Relaxed);
     }
 
-    /// Whether passes begin by themselves when guests give memory back, and checks.
+    /// Whether the thread starts passes and checks without a request.
     pub(crate) fn auto(&self) -> bool {
         self.auto.load(Relaxed)
     }
 
-    /// Sets whether passes begin by themselves.
+    /// Sets whether the thread starts passes and checks without a request.
     pub(crate) fn set_auto(&self, auto: bool) {
         self.auto.store(auto, Relaxed);
     }
 
-    /// How long regions wait for a pass after they were given back.
+    /// How long regions wait for a pass after guests gave them back.
     pub(crate) fn timing(&self) -> Timing {
         Timing {
             delay: self.delay_ms.load(Relaxed),

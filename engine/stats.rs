@@ -5,10 +5,9 @@
 use crate::sys::codec::coded;
 
 coded! {
-    /// Why there was a pass. The number is the code in tracepoints, the name that in files and in
-    /// `sys/trace.h`.
+    /// Why there was a pass. Tracepoints carry the number as a code; files and `sys/trace.h` use the name.
     pub(crate) enum Reason {
-        /// RMPOPT was switched on, or SNP has come on.
+        /// RMPOPT or SNP was switched on.
         Start = "start",
         /// Somebody wrote `action`.
         Request = "request",
@@ -18,9 +17,9 @@ coded! {
         GivenBack = "given-back",
         /// A check has found regions to attempt.
         Check = "check",
-        /// All regions were reported, as conversions are not seen.
+        /// A check without probes, which attempts every region that may have changed unseen.
         Poll = "poll",
-        /// CPUs or memory came or went, or a setting changed.
+        /// CPUs or memory were added or removed, or a setting changed.
         Host = "host",
     }
 }
@@ -32,7 +31,8 @@ pub(crate) struct Histogram {
 }
 
 impl Histogram {
-    /// Below 1 ms, below 2, below 4, ...; the last one holds all that is longer.
+    /// The buckets hold durations below 1 ms, below 2 ms, below 4 ms and so on; the last bucket holds all longer
+    /// ones.
     pub(crate) const BUCKETS: usize = 22;
 
     /// Adds a duration.
@@ -43,7 +43,8 @@ impl Histogram {
         }
     }
 
-    /// The counts, each with the duration that its bucket stays below; `None` for the last one.
+    /// The counts, each with the upper bound of its bucket in milliseconds (exclusive); `None` for the last
+    /// bucket.
     pub(crate) fn buckets(&self) -> impl Iterator<Item = (Option<u64>, u64)> + '_ {
         let last = Self::BUCKETS - 1;
         let below = move |i| (i < last).then(|| 1u64 << i);
@@ -78,7 +79,7 @@ impl CoreTally {
 pub(crate) struct PassOutcome {
     /// Regions that were attempted.
     pub(crate) attempted: u32,
-    /// Regions that every core which takes part has optimised since.
+    /// Attempted regions that every participating core has optimised at the end of the pass.
     pub(crate) won: u32,
     /// Regions that held assigned pages.
     pub(crate) held: u32,
@@ -86,7 +87,7 @@ pub(crate) struct PassOutcome {
     pub(crate) raced: u32,
     /// Cores that executed RMPOPT.
     pub(crate) cores: u32,
-    /// RMPOPT, on all cores.
+    /// RMPOPT instructions executed on all cores.
     pub(crate) instructions: u64,
     /// Nanoseconds in which leaders were at work.
     pub(crate) leaders_ns: u64,
@@ -95,13 +96,13 @@ pub(crate) struct PassOutcome {
 }
 
 impl PassOutcome {
-    /// Adds the RMPOPT that one core has executed.
+    /// Adds the number of RMPOPT instructions that one core has executed.
     pub(crate) fn add_core(&mut self, instructions: u32) {
         self.cores = self.cores.saturating_add(u32::from(instructions != 0));
         self.instructions = self.instructions.saturating_add(instructions.into());
     }
 
-    /// Attempts of leaders: each may have had to read the RMP.
+    /// The number of regions that leaders attempted. The processor may have scanned the RMP for each.
     pub(crate) fn scans(&self) -> u32 {
         self.won
             .saturating_add(self.held)
@@ -123,32 +124,32 @@ pub(crate) struct Stats {
     pub(crate) raced: u64,
     /// Attempts of leaders.
     pub(crate) scans: u64,
-    /// RMPOPT on all cores.
+    /// RMPOPT instructions executed on all cores.
     pub(crate) instructions: u64,
     /// Nanoseconds in which leaders were at work.
     pub(crate) leaders_ns: u64,
     /// Nanoseconds in which followers were at work.
     pub(crate) followers_ns: u64,
-    /// From the last conversion of a region to the end of the pass that won it.
+    /// The times from the last conversion of a region to the end of the pass that won it.
     pub(crate) delays: Histogram,
-    /// Counts that did not agree with what the processor said.
+    /// Counts of assigned pages that contradicted the processor's answer and were corrected.
     pub(crate) corrections: u64,
-    /// Regions that a check found missing on a core although no conversion was seen.
+    /// Regions that a check found missing on a core although the probes had counted no conversion.
     pub(crate) missing: u64,
-    /// Regions counted page by page, for those who read status.
+    /// Regions whose assigned pages were counted because somebody read status.
     pub(crate) censuses: u64,
-    /// Regions asked for in self-checks.
+    /// Regions that the thread asked its own core for in self-checks.
     pub(crate) self_checks: u64,
     /// Checks, with or without probes.
     pub(crate) checks: u64,
-    /// Looks that found regions optimised by the kernel's own passes.
+    /// How often the thread found regions that the kernel's own passes had newly optimised.
     pub(crate) native_passes: u64,
-    /// Regions that these have optimised.
+    /// Regions that the kernel's own passes have optimised.
     pub(crate) native_won: u64,
 }
 
 impl Stats {
-    /// A pass has ended.
+    /// Adds the outcome of a pass that has ended.
     pub(crate) fn add(&mut self, reason: Reason, outcome: &PassOutcome) {
         if let Some(passes) = self.passes.get_mut(reason.code() as usize) {
             *passes = passes.saturating_add(1);

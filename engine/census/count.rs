@@ -2,9 +2,9 @@
 
 //! Counts the assigned pages of a region.
 //!
-//! One entry for each 2 MiB says almost everything: whether it stands for the whole block, and, if
-//! the processor tells, whether any other page of the block is assigned. Only where one is, or where
-//! nobody tells, the other 511 entries are read.
+//! The entry of the first page of each 2 MiB block says almost everything: whether it describes the whole
+//! block and, where the processor reports that, whether any other page of the block is assigned. The other 511
+//! entries are read only where another page is assigned or where the processor does not report it.
 
 use crate::sev::{
     addr::Region,
@@ -19,44 +19,44 @@ use crate::sev::{
 };
 use core::fmt;
 
-/// Where entries come from: the hardware, or a table in tests.
+/// The source of entries: the hardware in the module, a table in tests.
 pub(crate) trait Entries {
-    /// Why an entry cannot be read, or why the census shall end.
+    /// The reason why an entry cannot be read, or why the census must end.
     type Error;
 
     /// The entry of a block's first page. `None` where the RMP does not cover the block.
     ///
     /// # Errors
     ///
-    /// Why it cannot be read.
+    /// The reason why the entry cannot be read.
     fn head(&mut self, block: Block) -> Result<Option<Entry>, Self::Error>;
 
     /// Calls `each` with the entries of all other pages of the block that the RMP covers.
     ///
     /// # Errors
     ///
-    /// Why one of them cannot be read.
+    /// The reason why one of the entries cannot be read.
     fn rest(&mut self, block: Block, each: impl FnMut(&Entry)) -> Result<(), Self::Error>;
 
-    /// Called between any two blocks: lets other tasks run.
+    /// Lets other tasks run. The census calls this before each block.
     ///
     /// # Errors
     ///
-    /// Why the census shall end.
+    /// The reason why the census must end.
     fn yield_point(&mut self) -> Result<(), Self::Error>;
 }
 
-/// Assigned pages of 4 KiB; a 2 MiB entry stands for 512.
+/// Numbers of assigned pages of 4 KiB; an assigned 2 MiB page counts as 512.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AssignedPages {
-    /// Those of guests.
+    /// Pages assigned to guests.
     pub(crate) guest: u32,
-    /// Those of the firmware, the RMP's own among them.
+    /// Pages assigned to the firmware, including the pages of the RMP itself.
     pub(crate) firmware: u32,
 }
 
 impl AssignedPages {
-    /// Nothing is assigned.
+    /// Whether no page is assigned.
     pub(crate) fn is_free(&self) -> bool {
         self.guest == 0 && self.firmware == 0
     }
@@ -74,16 +74,16 @@ impl AssignedPages {
 /// What keeps a region from being optimised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Held {
-    /// Pages of guests.
+    /// Pages of guests hold the region.
     pub(crate) guest: bool,
-    /// Pages of the firmware, other than the RMP's own.
+    /// Pages of the firmware other than those of the RMP itself hold the region.
     pub(crate) firmware: bool,
-    /// The RMP itself.
+    /// Pages of the RMP itself hold the region.
     pub(crate) rmp: bool,
 }
 
 impl Held {
-    /// The reasons for a region with this pages, in which the RMP itself occupies `own` pages.
+    /// The reasons for a region with these assigned pages, in which the RMP itself occupies `own` pages.
     pub(crate) fn by(pages: AssignedPages, own: u32) -> Self {
         Self {
             guest: pages.guest > 0,
@@ -92,7 +92,7 @@ impl Held {
         }
     }
 
-    /// Nothing holds it: RMPOPT could optimise it.
+    /// Whether nothing holds the region, so that RMPOPT could optimise it.
     pub(crate) fn nothing(self) -> bool {
         self == Self::default()
     }
@@ -119,19 +119,19 @@ impl fmt::Display for Held {
     }
 }
 
-/// How much of a region is looked at.
+/// How much of a region a census reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Depth {
-    /// All of it.
+    /// The whole region.
     All,
-    /// Up to the first block with an assigned page, which tells whether there is any.
+    /// The region up to the first block with an assigned page. This answers whether any page is assigned.
     First,
 }
 
-/// Counts a region.
+/// Counts the assigned pages of a region.
 ///
-/// Pages that are converted meanwhile may or may not be counted: the result is a hint unless the
-/// caller keeps them from changing.
+/// The count may or may not include pages that are converted during the census: the result is a hint unless the
+/// caller prevents conversions.
 ///
 /// # Errors
 ///
@@ -152,8 +152,8 @@ pub(crate) fn count<E: Entries>(
     Ok(pages)
 }
 
-/// Whether any page of a region is assigned. Page by page is only read where an entry does not tell of the
-/// others in its block.
+/// Whether any page of a region is assigned. The entries of a block are read page by page only where the
+/// entry of its first page does not say whether other pages of the block are assigned.
 ///
 /// # Errors
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the entries of the RMP say of a region, read from the hardware.
+//! Counts the assigned pages of a region by reading RMP entries from the hardware.
 //!
-//! [`count`] is the pure part. All rooms may use this one; it uses `sev/` and `sys/`, and no other room.
+//! [`count`] is the pure part. All rooms may use this room. This room uses `sev/` and `sys/`, and no other room.
 
 pub(crate) mod count;
 
@@ -40,7 +40,7 @@ impl Entries for Reader {
 
     fn yield_point(&mut self) -> Result {
         cpu::cond_resched();
-        // The module's kthread has a signal pending only once it is told to end.
+        // The module's kthread has a signal pending only after it was asked to end.
         if current!().signal_pending() {
             return Err(EINTR);
         }
@@ -48,27 +48,27 @@ impl Entries for Reader {
     }
 }
 
-/// Counts the assigned pages of a region, in slices of one block with a rescheduling point between
-/// them. In thread context; may sleep.
+/// Counts the assigned pages of a region, block by block, with a rescheduling point before each block. In
+/// thread context; may sleep.
 ///
-/// Where nothing is assigned that takes 512 RMPREAD, and 511 more for each block with a page of its
-/// own assigned. [`Reader::rmpreads`] counts them over the reader's life. Guests may come and go
-/// meanwhile: see [`count::count`].
+/// A region without assigned pages takes 512 RMPREAD. Each block in which single 4 KiB pages are assigned takes
+/// 511 more. [`Reader::rmpreads`] counts the RMPREAD over the reader's life. Guests may start and end during
+/// the census: see [`count::count`].
 ///
 /// # Errors
 ///
-/// ENODEV where SNP is off or goes off; EINTR where a signal is pending; EIO, EFAULT, ENOMEM where an
+/// ENODEV where SNP is off or goes off; EINTR where a signal is pending; EIO, EFAULT or ENOMEM where an
 /// entry cannot be read.
 pub(crate) fn census(reader: &mut Reader, region: Region, depth: Depth) -> Result<AssignedPages> {
     prepare(reader, region)?;
     count::count(reader, region, depth)
 }
 
-/// Whether a region holds an assigned page. As [`census`], but it takes 512 RMPREAD at the most.
+/// Whether a region holds an assigned page. The conditions of [`census`] apply. Takes at most 512 RMPREAD.
 ///
 /// # Errors
 ///
-/// As [`census`].
+/// Those of [`census`].
 pub(crate) fn any(reader: &mut Reader, region: Region) -> Result<bool> {
     prepare(reader, region)?;
     count::any(reader, region)
