@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What cores have without an attempt of the module's: from before it was loaded, kept by the processor
-//! while it was disabled, or won by a kernel that has RMPOPT of its own.
+//! Takes up the regions that cores have optimised without an attempt by the module: they were optimised before
+//! the module was loaded, the processor kept them while RMPOPT was disabled, or a kernel with RMPOPT of its own
+//! won them.
 
 use super::{
     thread::{
@@ -39,22 +40,22 @@ use kernel::{
     }, //
 };
 
-/// How often a kernel's own passes are looked for, in milliseconds, while regions wait for one: its
-/// passes begin that long after the last guest has ended.
+/// How often the thread looks for a kernel's own passes, in milliseconds, while regions wait for such a pass.
+/// The kernel begins its pass that long after the last guest has ended.
 const WATCH: Msecs = 10_000;
 
-/// What cores have without an attempt of ours.
+/// Numbers of regions that cores have optimised without an attempt by the module.
 #[derive(Clone, Copy, Default)]
 struct Adopted {
-    /// Regions that some core has.
+    /// Regions that at least one core has optimised.
     all: u32,
-    /// Those of them that were not known to be optimised.
+    /// Those regions of `all` that the module did not know to be optimised.
     new: u32,
 }
 
 impl Control {
-    /// Takes up what the cores have had since before the module was loaded, or kept while it was
-    /// disabled. Tells whether they have anything.
+    /// Takes up the regions that cores had optimised before the module was loaded, or kept while RMPOPT was
+    /// disabled. Returns whether there is any such region.
     fn adopt(&self, memory: &mut Memory) -> bool {
         let all = core::mem::take(&mut memory.left_on);
         let adopted = self.ask_cores(memory, all);
@@ -68,8 +69,8 @@ impl Control {
         adopted.all != 0
     }
 
-    /// Asks cores for what they have without an attempt of ours: `all` of them, or those that the
-    /// processor or the kernel has kept on.
+    /// Asks cores which regions they have optimised without an attempt by the module: with `all` every core,
+    /// else those cores in which the processor or the kernel kept RMPOPT enabled.
     fn ask_cores(&self, memory: &mut Memory, all: bool) -> Adopted {
         let kept = |state| matches!(state, CoreState::Kept | CoreState::Native);
         let which = |entry: &CoreEntry| all || kept(entry.core.state());
@@ -87,7 +88,8 @@ impl Control {
         Adopted { all, new }
     }
 
-    /// What a pass attempts that begins anew: what cores have kept is not scanned again.
+    /// The attempt of a first pass after RMPOPT or SNP was switched on. Regions that cores have kept optimised
+    /// are adopted and not scanned again.
     pub(super) fn first_attempt(&self, memory: &mut Memory) -> Attempt {
         if self.adopt(memory) {
             Attempt::Dirty
@@ -96,7 +98,7 @@ impl Control {
         }
     }
 
-    /// Says what of RAM the kernel's window does not cover, whenever that is another figure.
+    /// Logs how much RAM the kernel's window does not cover, whenever that number has changed.
     fn report_not_covered(&self, memory: &mut Memory, topology: &Topology) {
         if self.owner() != Owner::Kernel {
             return;
@@ -113,7 +115,7 @@ impl Control {
         }
     }
 
-    /// Says what of the kernel's is replaced.
+    /// Logs on how many cores the module has replaced the kernel's window.
     fn report_replaced(&self) {
         if self.role != Role::Native || self.owner() != Owner::Module {
             return;
@@ -131,15 +133,16 @@ impl Control {
         );
     }
 
-    /// Looks what a kernel with RMPOPT of its own has done, while that is not known and nobody else finds
-    /// out. Returns after how many milliseconds to look again.
+    /// Asks the cores what the passes of a kernel with RMPOPT of its own have won. The thread does so only while
+    /// that is unknown and no pass or check of the module finds it out. Returns the milliseconds until the next
+    /// look; `None` where no look is needed.
     pub(super) fn watch(&self, memory: &mut Memory) -> Option<Msecs> {
         if self.role != Role::Native {
             return None;
         }
         let survey = self.survey();
         let attempting = self.mailbox.enabled();
-        // The kernel sets the cores up when SNP's initialisation is over.
+        // The kernel enables RMPOPT on the cores when SNP's initialisation is over.
         let off = |entry: &CoreEntry| entry.representative.is_some() && !entry.core.is_on();
         let on = memory.snp == Some(Snp::On);
         let waiting = !on || self.owner() == Owner::Kernel && survey.topology.cores.iter().any(off);

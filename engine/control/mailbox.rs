@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests to the thread, and what it says it is doing.
+//! Requests to the thread, and what the thread reports about its work.
 
 use crate::{
     engine::{
@@ -36,23 +36,24 @@ use kernel::{
     }, //
 };
 
-/// What the thread is to do, as it finds it when it wakes up.
+/// What the thread is to do. The thread takes all requests at once when it wakes up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Requests {
-    /// The administrator's switch.
+    /// The administrator's switch `enabled`.
     pub(crate) enabled: bool,
-    /// The switch was thrown to 1 since the last requests.
+    /// Somebody wrote 1 to the switch since the thread last took requests.
     pub(crate) switched_on: bool,
-    /// CPUs or memory came or went, or a setting changed.
+    /// Survey again: CPUs or memory were added or removed, or a setting changed.
     pub(crate) survey: bool,
     /// What to attempt.
     pub(crate) attempt: Attempt,
-    /// Why.
+    /// Why to attempt it.
     pub(crate) reason: Reason,
     /// The module is being unloaded.
     pub(crate) stop: bool,
-    /// Cores found RMPOPT_BASE cleared, so many times: SNP may have gone off, or was initialised again.
+    /// How often cores found their RMPOPT_BASE cleared: SNP may have gone off, or was initialised again.
     pub(crate) cleared: u32,
+    /// Counts the writes to the switch, so that a writer can wait until the thread has carried out its own.
     version: u64,
 }
 
@@ -72,7 +73,7 @@ impl Default for Requests {
 }
 
 impl Requests {
-    /// Adds an attempt. The larger one gives the reason.
+    /// Adds an attempt. The larger of the two attempts stays, with its reason.
     fn want(&mut self, attempt: Attempt, reason: Reason) {
         if attempt > self.attempt {
             self.attempt = attempt;
@@ -80,8 +81,8 @@ impl Requests {
         }
     }
 
-    /// Adds what is still to be done from earlier requests. An attempt that was ordered before RMPOPT was
-    /// switched off is void.
+    /// Adds earlier requests that the thread has not carried out. An earlier attempt is dropped where RMPOPT was
+    /// switched off since.
     pub(crate) fn with(mut self, earlier: Self) -> Self {
         self.survey |= earlier.survey;
         if self.enabled {
@@ -92,7 +93,7 @@ impl Requests {
         self
     }
 
-    /// Asks for another survey, and an attempt on what comes out of it.
+    /// Requests that ask for another survey and for an attempt on the open regions of that survey.
     pub(crate) fn survey_again() -> Self {
         Self {
             survey: true,
@@ -102,7 +103,7 @@ impl Requests {
         }
     }
 
-    /// Whether a pass follows, as far as that can be told.
+    /// Whether these requests are expected to lead to a pass.
     fn brings_pass(&self) -> bool {
         self.attempt != Attempt::None || self.cleared != 0
     }
@@ -120,24 +121,24 @@ struct Inbox {
 pub(crate) struct Mailbox {
     #[pin]
     state: Mutex<Inbox>,
-    /// Wakes the thread: there are requests, or something may be due.
+    /// Wakes the thread, because there are requests or because work may be due.
     kick: Kick,
-    /// How often cores found RMPOPT_BASE cleared since the last requests. They count that at work, where they
-    /// must not wait for a lock.
+    /// How often cores found RMPOPT_BASE cleared since the thread last took requests. It is apart from `state`
+    /// because cores count in the middle of their work, where they must not wait for a lock.
     cleared: Atomic<u32>,
-    /// Writers of `enabled` wait here until the thread has carried it out.
+    /// Writers of `enabled` wait here until the thread has carried out the new value.
     #[pin]
     done: CondVar,
-    /// A pass that is under way ends early. Changed under the lock of `state`.
+    /// A pass that is under way must end early. Written under the lock of `state`.
     abort: Atomic<bool>,
 }
 
 impl Mailbox {
-    /// With the switch in this position, and everything to be attempted.
+    /// A mailbox whose switch is `enabled`. If it is on, the first requests ask for an attempt on all regions.
     pub(crate) fn new(enabled: bool) -> impl PinInit<Self> {
         let requests = Requests {
             enabled,
-            // CPUs and memory may have come and gone before the callbacks were registered.
+            // CPUs and memory may have been added or removed before the callbacks were registered.
             survey: true,
             attempt: if enabled { Attempt::All } else { Attempt::None },
             ..Requests::default()
@@ -154,23 +155,24 @@ impl Mailbox {
         })
     }
 
-    /// Whether a pass that is under way shall end early: switched off, or unloading.
+    /// Whether a pass that is under way must end early, because RMPOPT was switched off or the module is being
+    /// unloaded.
     pub(crate) fn aborting(&self) -> bool {
         self.abort.load(Relaxed)
     }
 
-    /// What [`Mailbox::aborting`] reads.
+    /// The flag that [`Mailbox::aborting`] reads.
     pub(super) fn abort(&self) -> &Atomic<bool> {
         &self.abort
     }
 
     fn request(&self, change: impl FnOnce(&mut Requests)) {
-        // Unlocked before the thread wakes up and wants the lock.
+        // The lock is released before the kick: the woken thread takes it first of all.
         change(&mut self.state.lock().requests);
         self.kick.kick();
     }
 
-    /// The administrator's switch.
+    /// The administrator's switch `enabled`.
     pub(crate) fn enabled(&self) -> bool {
         self.state.lock().requests.enabled
     }
@@ -181,7 +183,7 @@ impl Mailbox {
         state.busy || state.requests.brings_pass() || self.cleared.load(Relaxed) != 0
     }
 
-    /// Throws the switch and waits until the thread has carried that out.
+    /// Sets the switch. With `false`, waits until the thread has switched RMPOPT off.
     ///
     /// # Errors
     ///
@@ -196,7 +198,7 @@ impl Mailbox {
         requests.version = requests.version.wrapping_add(1);
         let version = requests.version;
         self.abort.store(!enabled || requests.stop, Relaxed);
-        // As in `request`.
+        // Released before the kick, as in `request`.
         drop(state);
         self.kick.kick();
         if enabled {
@@ -215,7 +217,7 @@ impl Mailbox {
     ///
     /// # Errors
     ///
-    /// EPERM while not enabled.
+    /// EPERM while the switch is off.
     pub(crate) fn attempt_all(&self) -> Result {
         self.request_attempt(Attempt::All, Reason::Request)
     }
@@ -224,7 +226,7 @@ impl Mailbox {
     ///
     /// # Errors
     ///
-    /// EPERM while not enabled.
+    /// EPERM while the switch is off.
     pub(crate) fn attempt_dirty(&self) -> Result {
         self.request_attempt(Attempt::Dirty, Reason::Range)
     }
@@ -240,17 +242,18 @@ impl Mailbox {
         enabled.then_some(()).ok_or(EPERM)
     }
 
-    /// Wakes the thread, which looks what is due. In any context in which [`Kick::kick`] may be called.
+    /// Wakes the thread, which then does the work that is due. May be called in every context in which
+    /// [`Kick::kick`] may be called.
     pub(crate) fn kick(&self) {
         self.kick.kick();
     }
 
-    /// A pass begins that nobody ordered. Until the next [`Mailbox::next`].
+    /// Reports a pass that nobody requested as under way, until the next [`Mailbox::next`].
     pub(crate) fn set_busy(&self) {
         self.state.lock().busy = true;
     }
 
-    /// CPUs or memory came or went, or a setting changed.
+    /// Requests a survey and a pass, because CPUs or memory were added or removed, or a setting changed.
     pub(crate) fn host_changed(&self) {
         self.request(|requests| {
             requests.survey = true;
@@ -260,13 +263,13 @@ impl Mailbox {
         });
     }
 
-    /// A core's RMPOPT_BASE was cleared. Takes no lock.
+    /// Counts that a core found its RMPOPT_BASE cleared, and wakes the thread. Takes no lock.
     pub(crate) fn core_cleared(&self) {
         self.cleared.fetch_add(1, Relaxed);
         self.kick.kick();
     }
 
-    /// Waits for so long, or until the module is being unloaded or switched off.
+    /// Waits for `time`, but not longer than until RMPOPT is switched off or the module is being unloaded.
     pub(crate) fn rest(&self, time: Delta) {
         let end = Instant::<Monotonic>::now() + time;
         while !self.aborting() {
@@ -278,7 +281,7 @@ impl Mailbox {
         }
     }
 
-    /// The module is being unloaded.
+    /// Requests the thread's end, because the module is being unloaded.
     pub(crate) fn stop(&self) {
         self.request(|requests| {
             requests.stop = true;
@@ -287,16 +290,16 @@ impl Mailbox {
         self.done.notify_all();
     }
 
-    /// Makes the calling thread the one that gets the requests.
+    /// Makes the calling thread the one that kicks wake.
     pub(crate) fn attach(&self) {
         self.kick.attach_current();
-        // The first ones are there already.
+        // The mailbox was created with requests in it.
         self.kick.kick();
     }
 
-    /// Says that the requests of a [`Mailbox::next`] are carried out, then waits for new ones, or until
-    /// something may be due, at most `patience` milliseconds if that is given. There may be none when it
-    /// returns. Only the thread calls this.
+    /// Reports the requests `before`, which the previous call returned, as carried out. Then waits for a kick, at
+    /// most `patience` milliseconds if that is given, and takes all requests. They may ask for nothing. Only the
+    /// thread calls this.
     pub(crate) fn next(&self, before: Option<Requests>, patience: Option<Msecs>) -> Requests {
         let mut state = self.state.lock();
         state.busy = false;

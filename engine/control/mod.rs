@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Decides: requests come in through the [`mailbox`], the [`thread`] carries them out and does what is due.
+//! Decides what is done and when: the [`mailbox`] receives requests; the [`thread`] carries them out and does
+//! the work that is due.
 //!
-//! [`adopt`] takes up what cores have without an attempt of the module's, [`native`] is what is done beside a
-//! kernel with RMPOPT of its own, [`policy`] moves windows, and [`self_check`] is the thread's look at its own
-//! core. What a pass does on the cores is in [`super::pass`], what conversions mean in [`super::dirty`].
+//! [`adopt`] takes up regions that cores have optimised without an attempt by the module, [`native`] handles a
+//! kernel with RMPOPT of its own, [`policy`] moves windows, and [`self_check`] is the thread's check of its own
+//! core. [`super::pass`] holds what a pass does on the cores, [`super::dirty`] what conversions mean.
 //!
-//! May use both, [`super::host`], the engine's leaves, `sev/` and `sys/`.
+//! This room may use [`super::pass`], [`super::dirty`], [`super::host`], [`super::census`], the engine's leaves,
+//! `sev/` and `sys/`.
 
 mod adopt;
 pub(crate) mod mailbox;
@@ -70,16 +72,16 @@ use kernel::{
     }, //
 };
 
-/// All that decisions are made of: shared by the thread, the files and the callbacks.
+/// The state on which decisions depend. The thread, the files and the callbacks share it.
 #[pin_data]
 pub(crate) struct Control {
-    /// What was found when the module was loaded.
+    /// The features found when the module was loaded.
     pub(crate) found: Found,
-    /// What follows from it.
+    /// What the module does with those features.
     pub(crate) role: Role,
-    /// Regions that a core's table spans.
+    /// The number of regions that a core's table spans.
     span: u32,
-    /// Requests to the thread and what it reports.
+    /// Requests to the thread, and what the thread reports.
     #[pin]
     pub(crate) mailbox: Mailbox,
     /// What an administrator can adjust.
@@ -87,11 +89,11 @@ pub(crate) struct Control {
     /// What conversions mean for regions.
     #[pin]
     pub(crate) dirty: DirtyRegions,
-    /// How far the pass is.
+    /// How far the current pass is.
     pub(crate) progress: Progress,
-    /// The beginnings of initialisations of SNP are seen.
+    /// The module sees the beginning of each SNP initialisation.
     snp_watched: Atomic<bool>,
-    /// Held by the thread whenever it does anything with cores, and by who moves windows.
+    /// The thread holds this lock while it works with cores, and [`Control::set_policy`] while it moves windows.
     #[pin]
     passes: Mutex<()>,
     #[pin]
@@ -99,7 +101,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Looks at RAM and cores. `enabled` is the first position of the administrator's switch. May sleep.
+    /// Surveys RAM and cores. May sleep.
     pub(crate) fn new(
         found: Found,
         role: Role,
@@ -125,7 +127,8 @@ impl Control {
         })
     }
 
-    /// Gets ready for conversions and for questions, before the first of them come. May sleep.
+    /// Gives each region counters and each core its owner. To be called before probes are registered and before
+    /// files exist. May sleep.
     ///
     /// # Errors
     ///
@@ -139,7 +142,7 @@ impl Control {
         Ok(())
     }
 
-    /// The beginnings of initialisations of SNP are seen from now on.
+    /// Records that the module sees the beginning of each SNP initialisation from now on.
     pub(crate) fn set_snp_watched(&self) {
         self.snp_watched.store(true, Relaxed);
     }
@@ -148,25 +151,26 @@ impl Control {
         self.snp_watched.load(Relaxed)
     }
 
-    /// Whether RMPOPT may be executed: SNP is on, or off and not being initialised. False too where SNP's
-    /// initialisation is not watched, as nothing is optimised there.
+    /// Whether RMPOPT may be executed: SNP is on, or off and not being initialised. Also false where SNP's
+    /// initialisation is not watched, because nothing is optimised there.
     pub(crate) fn snp_ready(&self) -> bool {
         snp::is_open()
     }
 
-    /// RAM and cores as last surveyed.
+    /// The latest survey of RAM and cores.
     pub(crate) fn survey(&self) -> Arc<Survey> {
         self.survey.lock().clone()
     }
 
-    /// Replaces it. What was marked as dirty while the new one was made is marked there too.
+    /// Replaces the survey. Regions that were marked as dirty in the old survey, while the new survey was made,
+    /// are marked in the new one too.
     fn set_survey(&self, survey: Arc<Survey>) {
         let mut current = self.survey.lock();
         survey.add_dirty(&current);
         *current = survey;
     }
 
-    /// The window that an enabled RMPOPT_BASE opens.
+    /// The window that begins at an enabled RMPOPT_BASE. `None` where `base` is not enabled.
     pub(crate) fn window_at(&self, base: RmpoptBase) -> Option<Window> {
         let first = base.first().filter(|_| base.enabled())?;
         Some(Window {
@@ -175,7 +179,7 @@ impl Control {
         })
     }
 
-    /// The circumstances under which cores work at this moment.
+    /// The settings and callbacks that apply to the work of cores at this moment.
     fn order(&self) -> Order<'_> {
         Order {
             abort: self.mailbox.abort(),
@@ -188,7 +192,7 @@ impl Control {
         }
     }
 
-    /// What is set about work that nobody asks for.
+    /// The settings for work that the thread does without a request.
     fn schedule(&self) -> Schedule {
         Schedule {
             auto: self.settings.auto(),
@@ -197,13 +201,13 @@ impl Control {
         }
     }
 
-    /// The administrator's switch. `false` returns when no core is at work any more, and RMPOPT is off
-    /// wherever the processor lets it be switched off.
+    /// Sets the administrator's switch `enabled`. With `false` the call returns when no core executes RMPOPT any
+    /// more and RMPOPT is off on every core whose processor lets it be switched off.
     ///
     /// # Errors
     ///
-    /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait;
-    /// the switch is thrown all the same.
+    /// EOPNOTSUPP for `true` where the module only observes. EINTR where a signal ended the wait; the switch
+    /// keeps its new value.
     pub(crate) fn set_enabled(&self, enabled: bool) -> Result {
         if self.observes() {
             return if enabled {
@@ -219,12 +223,12 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// EPERM while not enabled; ERANGE where there is no RAM.
+    /// EPERM while `enabled` is off; ERANGE where the range touches no region with RAM.
     pub(crate) fn attempt_range(&self, range: Extent) -> Result {
         if !self.mailbox.enabled() {
             return Err(EPERM);
         }
-        // Locked, so that no mark is made in a survey that was just replaced.
+        // The lock is held over the loop: `set_survey` must not replace the survey while regions are marked in it.
         let survey = self.survey.lock();
         let mut any = false;
         for (place, ram) in survey.topology.ram.iter().enumerate() {
@@ -240,13 +244,13 @@ impl Control {
         self.mailbox.attempt_dirty()
     }
 
-    /// `cpu` has come online. In thread context, under the hotplug lock.
+    /// Takes note that `cpu` has come online. Called in thread context, under the hotplug lock.
     pub(crate) fn cpu_online(&self, cpu: Cpu) {
         core_base::arrive(&self.survey().topology, cpu);
         self.mailbox.host_changed();
     }
 
-    /// `cpu` goes offline. In thread context on it, under the hotplug lock.
+    /// Takes note that `cpu` goes offline. Called in thread context on `cpu`, under the hotplug lock.
     pub(crate) fn cpu_offline(&self, cpu: Cpu) {
         if !matches!(self.role, Role::Observe(_)) {
             core_base::leave(&self.survey().topology, cpu);

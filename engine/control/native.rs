@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Beside a kernel that has RMPOPT of its own: whose RMPOPT_BASE is, and what is done.
+//! What the module does beside a kernel that has RMPOPT of its own, and which of the two owns RMPOPT_BASE.
 
 use super::Control;
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Whether nothing is attempted, whatever is asked for.
+/// Whether the module only observes: then it attempts nothing, whatever is requested.
 pub(super) fn observes(role: Role, native: Native) -> bool {
     match role {
         Role::Observe(_) => true,
@@ -23,7 +23,7 @@ pub(super) fn observes(role: Role, native: Native) -> bool {
 }
 
 impl Control {
-    /// Whose RMPOPT_BASE is.
+    /// Who owns RMPOPT_BASE: the module or the kernel.
     pub(crate) fn owner(&self) -> Owner {
         match self.role {
             Role::Native if self.settings.native() != Native::Takeover => Owner::Kernel,
@@ -31,7 +31,7 @@ impl Control {
         }
     }
 
-    /// Whether nothing is attempted, whatever is asked for.
+    /// Whether the module only observes: then it attempts nothing, whatever is requested.
     pub(crate) fn observes(&self) -> bool {
         observes(self.role, self.settings.native())
     }
@@ -45,13 +45,13 @@ impl Control {
         }
     }
 
-    /// Sets what is done beside a kernel that has RMPOPT of its own. What was under way ends first, and
-    /// what the module had taken over is given back. May sleep.
+    /// Sets what is done beside a kernel that has RMPOPT of its own. First ends a pass that is under way and
+    /// gives back to the kernel what the module had taken over. May sleep.
     ///
     /// # Errors
     ///
-    /// EOPNOTSUPP where the kernel has no RMPOPT. EINTR where a signal ended the wait: then nothing has
-    /// changed but that `enabled` is `0`.
+    /// EOPNOTSUPP where the kernel has no RMPOPT. EINTR where a signal ended the wait: then `enabled` is `0` and
+    /// nothing else has changed.
     pub(crate) fn set_native(&self, native: Native) -> Result {
         if self.role != Role::Native {
             return Err(compat::eopnotsupp());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Another window policy: it takes effect on all cores or on none.
+//! Changes the window policy. A change takes effect on all cores or on none.
 
 use super::Control;
 use crate::{
@@ -40,7 +40,8 @@ use kernel::{
     }, //
 };
 
-/// How many seconds in a row a core's thread may be kept from running before the core is left out.
+/// The number of seconds for which other tasks may keep a core's thread from running before the core is left
+/// out.
 const PATIENCE: u32 = 2;
 
 /// A window that is to move.
@@ -52,13 +53,13 @@ struct Move<'a> {
 }
 
 impl Control {
-    /// Sets where windows lie, and moves those that lie elsewhere. Waits for a pass that is under way.
-    /// May sleep.
+    /// Sets the policy that places windows, and moves each window that the new policy places elsewhere. Waits
+    /// for the end of a pass that is under way. May sleep.
     ///
     /// # Errors
     ///
-    /// EOPNOTSUPP where RMPOPT_BASE is the kernel's. EBUSY where the processor does not let a window move: then
-    /// all are where they were, and the policy is as it was. ENOMEM.
+    /// EOPNOTSUPP where the kernel owns RMPOPT_BASE. EBUSY where the processor does not let a window move: then
+    /// all windows and the policy stay as they were. ENOMEM.
     pub(crate) fn set_policy(&self, policy: Policy) -> Result {
         if self.owner() == Owner::Kernel {
             return Err(compat::eopnotsupp());
@@ -83,8 +84,9 @@ impl Control {
         Ok(())
     }
 
-    /// Moves the windows of the cores that are on. One core goes first: where it may not move none is
-    /// touched. Where a later one may not those that have moved go back.
+    /// Moves the windows of the cores that have RMPOPT enabled. One core's window is moved first: where the
+    /// processor refuses that, no other core is touched. Where it refuses a later one, the windows that have
+    /// moved are moved back.
     fn move_windows(&self, topology: &Topology, windows: &[Option<Window>]) -> Result {
         let moving = || {
             let cores = topology.cores.iter().zip(windows);
@@ -115,7 +117,7 @@ impl Control {
         let failed = Atomic::new(false);
         let mut go = |moves: &[Move<'_>], back: bool| {
             let cores = moves.iter().map(|planned| (planned.worker, planned.cpu));
-            // Those that are left out get their window before their next RMPOPT.
+            // A core that is left out here gets its window before its next RMPOPT.
             let _ = batch.run(cores, || PATIENCE, &|cpu| {
                 if let Some(planned) = moves.iter().find(|planned| planned.cpu == cpu) {
                     let there = if back { planned.from } else { planned.to };
@@ -131,7 +133,7 @@ impl Control {
         }
         if go(others, false) {
             go(&moves, true);
-            // What has moved and come back has lost its table.
+            // A core whose window was moved and moved back has an empty table and needs a pass.
             self.mailbox.host_changed();
             return Err(EBUSY);
         }

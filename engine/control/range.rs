@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A range of physical memory as administrators write it: `4G-8G`, `0x100000000+512M`.
+//! Parses ranges of physical memory as administrators write them: `4G-8G`, `0x100000000+512M`.
 
 use crate::sev::addr::{
     PhysAddr,
     Region, //
 };
 
-/// Why a text is no range.
+/// The reason why a text is no range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flaw {
-    /// It does not read like one, or nothing lies in it.
+    /// The text does not have the form of a range, or the range is empty.
     Malformed,
-    /// It reaches beyond the physical address space of the architecture.
+    /// The range reaches beyond the physical address space of the architecture.
     TooFar,
 }
 
@@ -26,12 +26,12 @@ pub(crate) struct Extent {
 }
 
 impl Extent {
-    /// Reads `START-END` (END is the first byte behind it) or `START+SIZE`, each in bytes, decimal or
-    /// hexadecimal with `0x`, or with one of K, M, G, T behind it.
+    /// Parses `START-END` (END is exclusive) or `START+SIZE`. Each number is in bytes, decimal or hexadecimal with
+    /// `0x`, and may end with one of the suffixes K, M, G, T.
     ///
     /// # Errors
     ///
-    /// What is wrong with it.
+    /// The reason why `text` is no range.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, Flaw> {
         let at = text.iter().position(|c| matches!(c, b'-' | b'+'));
         let (start, rest) = text
@@ -56,13 +56,13 @@ impl Extent {
         })
     }
 
-    /// Whether a region is touched.
+    /// Whether the range touches a region.
     pub(crate) fn touches(&self, region: Region) -> bool {
         (self.first..=self.last).contains(&region)
     }
 }
 
-/// A number of bytes.
+/// Parses a number of bytes.
 fn number(text: &[u8]) -> Result<u64, Flaw> {
     let (digits, shift) = match text.split_last() {
         Some((b'k' | b'K', digits)) => (digits, 10),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The thread's cheap check whether everything was cleared: by the core that it is on, of that core's
-//! RMPOPT_BASE and of one region that it must have. Other cores are not disturbed.
+//! The thread's cheap check whether somebody has cleared the cores. The thread reads RMPOPT_BASE of the core on
+//! which it runs, and asks that core for one region that the core must have. No other core is disturbed.
 
 use crate::{
     engine::{
@@ -24,22 +24,23 @@ use crate::{
     }, //
 };
 
-/// What the check has shown.
+/// The result of the check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SelfCheck {
     /// Nothing is missing.
     Intact,
-    /// SNP is off, or this core's RMPOPT_BASE was cleared: so may be the others'.
+    /// SNP is off, or this core's RMPOPT_BASE was cleared. RMPOPT_BASE of the other cores may be cleared too.
     Cleared,
-    /// This core lacks a region that no conversion has taken: all cores have to be asked.
+    /// This core lacks a region although no conversion has displaced it: all cores have to be asked.
     Missing,
 }
 
-/// How many regions may be missing where conversions are not seen: guests may have taken that many.
+/// Without probes the check reports [`SelfCheck::Missing`] from this number of missing regions on: guests may
+/// have taken fewer regions without notice.
 const UNSEEN: u32 = 4;
 
-/// Checks. In thread context on any CPU. `after` is the place of the region that was asked for the last
-/// time: each check asks for another one.
+/// Checks the current core. In thread context on any CPU. `after` is the place of the region that the last check
+/// asked for: each check asks for the next region.
 pub(super) fn run(dirty: &DirtyRegions, survey: &Survey, after: &mut usize) -> SelfCheck {
     let topology = &survey.topology;
     let cpu = Cpu::current();
@@ -89,7 +90,7 @@ pub(super) fn run(dirty: &DirtyRegions, survey: &Survey, after: &mut usize) -> S
             Err(_) => {
                 let snp = OnCpu::any(probe::syscfg).is_ok_and(|syscfg| syscfg.snp_enabled());
                 let cleared = !snp || core_base::find_cleared(topology, cpu);
-                // Where this core alone is broken the check of all cores takes it out.
+                // Where only this core faults, the check of all cores takes it out.
                 return if cleared {
                     SelfCheck::Cleared
                 } else {
@@ -98,7 +99,7 @@ pub(super) fn run(dirty: &DirtyRegions, survey: &Survey, after: &mut usize) -> S
             }
         }
     }
-    // The core has fewer regions than that, and all of them are missing.
+    // The core should have fewer than UNSEEN regions, and all of them are missing.
     if missing != 0 {
         return SelfCheck::Missing;
     }

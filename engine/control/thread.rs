@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The kthread `rmpopt`: it decides, and sleeps whenever nothing is to be done.
+//! The kthread `rmpopt`: it carries requests out, decides which work is due, and sleeps while there is none.
 
 use super::{
     mailbox::Requests,
@@ -50,50 +50,52 @@ use kernel::{
     }, //
 };
 
-/// How often the thread looks whether SNP is on while it is not, in milliseconds.
+/// How often the thread looks whether SNP has come on, in milliseconds. It looks only while SNP is not on.
 pub(super) const SNP_POLL: Msecs = 1000;
 
-/// How often the thread checks its own core, in milliseconds.
+/// How often the thread checks the core on which it runs, in milliseconds.
 const SELF_CHECK: Msecs = 1000;
 
-/// The longest time between two passes, in milliseconds.
+/// The longest rest that follows a pass, in milliseconds.
 const REST_MAX: i64 = 1000;
 
-/// How long the thread waits after it got no memory, in milliseconds.
+/// How long the thread waits after an allocation has failed, in milliseconds.
 const RETRY: Msecs = 1000;
 
-/// What becomes of memory where RMPOPT_EN cannot be cleared.
+/// The text, in the log and in files, for memory that stays optimised because RMPOPT_EN cannot be cleared.
 pub(crate) const KEPT: &str = "stays optimised until SNP is shut down: RMPOPT_EN cannot be cleared";
 
 /// What the thread remembers from one request to the next.
 pub(super) struct Memory {
     pub(super) runner: Runner,
-    /// How far SNP was when last looked at. `None` before the first look.
+    /// The state of SNP when the thread last looked. `None` before the first look.
     pub(super) snp: Option<Snp>,
-    /// Initialisations of SNP that had begun before that look.
+    /// The number of SNP initialisations that had begun before that look.
     begun: u32,
-    /// When the thread last checked its own core, and the place of the region that it asked for.
+    /// When the thread last checked its own core.
     checked: Instant<Monotonic>,
+    /// The place of the region that the last check of the own core asked for.
     asked: usize,
-    /// What could not be carried out for lack of memory: tried again with the next requests, and soon.
+    /// Requests that failed for lack of memory. The thread tries them again with the next requests, at the
+    /// latest after [`RETRY`].
     owed: Requests,
-    /// Cores were on when the module was loaded, and nobody has asked yet what they have.
+    /// Cores had RMPOPT enabled when the module was loaded, and nobody has asked them yet what they have.
     pub(super) left_on: bool,
     /// When the thread last looked for the kernel's own passes.
     pub(super) watched: Option<Instant<Monotonic>>,
-    /// The number of regions beyond the kernel's window that the log has last told.
+    /// The number of regions beyond the kernel's window that was last logged.
     pub(super) not_covered: usize,
 }
 
 impl Control {
-    /// The thread's work, in thread context with everything allowed. Returns after [`Control::stop`].
+    /// The main loop of the thread. In thread context; may sleep. Returns after [`Control::stop`].
     pub(crate) fn run(&self) {
         self.mailbox.attach();
         let Some(mut memory) = self.begin() else {
             return;
         };
         let mut before = None;
-        // What was requested while there was no memory is carried out at once.
+        // Requests that arrived while `begin` waited for memory are carried out at once.
         let mut patience = Some(0);
         loop {
             let requests = self.mailbox.next(before, patience);
@@ -159,16 +161,16 @@ impl Control {
         }
     }
 
-    /// Attempts to switch RMPOPT off on all cores. Tells whether the log says what came of it, or nothing is
-    /// to be said.
+    /// Attempts to switch RMPOPT off on all cores. Returns `false` where RMPOPT stays on and this call has not
+    /// logged it.
     ///
-    /// While SNP is being initialised, or after that has failed, nobody may switch it off. The end of SNP_INIT
-    /// does it, and the thread looks after it then.
+    /// While SNP is being initialised, and after its initialisation has failed, nobody may switch RMPOPT off. The
+    /// end of SNP_INIT clears it; the thread looks for that end.
     fn switch_off(&self, memory: &mut Memory) -> bool {
         let before = self.kept();
         let mut initialising = memory.snp == Some(Snp::Initialising);
         while !initialising && !memory.runner.switch_off() && !snp::is_open() {
-            // An initialisation has begun.
+            // An initialisation of SNP has begun in the meantime.
             let now = platform::look(&self.found, memory.snp, self.snp_watched());
             memory.snp = Some(now);
             initialising = now == Snp::Initialising;
@@ -196,12 +198,12 @@ impl Control {
         survey.topology.cores.iter().filter(kept).count()
     }
 
-    /// Says that what was to be switched off stays on.
+    /// Logs that RMPOPT stays on although it was to be switched off.
     fn report_kept(&self) {
         pr_info!("memory {} (on {} cores)\n", KEPT, self.kept());
     }
 
-    /// Makes a pass.
+    /// Makes a pass, then rests.
     pub(super) fn pass(&self, memory: &mut Memory, attempt: Attempt, reason: Reason) {
         let begin = Instant::<Monotonic>::now();
         let survey = self.survey();
@@ -210,18 +212,19 @@ impl Control {
         }
         let sets = &survey.sets;
         if reason == Reason::GivenBack && sets.dirty().empty() && sets.open().empty() {
-            // All of it was assigned again.
+            // Every region that was given back has been assigned again.
             return;
         }
         self.dirty.begin_pass(&survey, attempt, reason);
         let outcome = memory.runner.pass(&self.order(), attempt);
         self.dirty.end_pass(&survey, reason, outcome);
-        // However many requests come, at least half of the time belongs to others.
+        // The rest is as long as the pass was, up to REST_MAX: many requests in a row leave other tasks half of
+        // the time.
         let rest = compat::millis_ceil(begin.elapsed()).clamp(1, REST_MAX);
         self.mailbox.rest(Delta::from_millis(rest));
     }
 
-    /// Does what is due without anybody asking for it. Returns how long the thread may sleep.
+    /// Does the work that is due without a request. Returns how long the thread may sleep; `None`: until a kick.
     fn tend(&self, memory: &mut Memory) -> Option<Msecs> {
         let watch = self.watch(memory);
         let retry = memory.owed.survey.then_some(RETRY);
@@ -230,7 +233,7 @@ impl Control {
 
     fn do_what_is_due(&self, memory: &mut Memory) -> Option<Msecs> {
         if !self.mailbox.enabled() {
-            // Only the end of an initialisation is awaited: nothing can be switched off until then.
+            // The thread only waits for the end of an SNP initialisation: before it, RMPOPT cannot be switched off.
             return (memory.snp == Some(Snp::Initialising)).then_some(SNP_POLL);
         }
         if memory.snp != Some(Snp::On) {
@@ -260,8 +263,8 @@ impl Control {
         }
     }
 
-    /// Asks all cores for what they should have, and attempts what is missing on one of them; `all`: and what is
-    /// not known to be free.
+    /// Asks all cores for the regions that they should have, and attempts each region that a core lacks. With
+    /// `all` also attempts the regions that are not known to be free.
     fn check(&self, memory: &mut Memory, survey: &Survey, all: bool, reason: Reason) {
         let behind = memory.runner.take_behind();
         memory.runner.check(&self.order());
@@ -269,13 +272,13 @@ impl Control {
         if !survey.sets.dirty().empty() {
             self.pass(memory, Attempt::Dirty, reason);
         } else if behind && !memory.runner.behind() {
-            // A core that was left out takes part again.
+            // A core that earlier passes had to leave out takes part again.
             self.pass(memory, Attempt::Fill, reason);
         }
     }
 
-    /// Has the thread check its own core at intervals, also where nothing else begins by itself. Returns when
-    /// to check again.
+    /// Checks the thread's own core if the last check is [`SELF_CHECK`] milliseconds ago, even where `auto` is
+    /// off. Returns after how many milliseconds to check again; `None` where no region is free.
     fn check_own_core(&self, memory: &mut Memory, survey: &Survey) -> Option<Msecs> {
         if survey.sets.free().empty() {
             return None;
@@ -288,7 +291,7 @@ impl Control {
         memory.checked = Instant::now();
         match self_check::run(&self.dirty, survey, &mut memory.asked) {
             SelfCheck::Intact => (),
-            // The next requests tell whether it is this core alone.
+            // The thread finds out with its next requests whether only this core was cleared.
             SelfCheck::Cleared => self.mailbox.core_cleared(),
             SelfCheck::Missing => {
                 self.mailbox.set_busy();
@@ -298,8 +301,8 @@ impl Control {
         Some(SELF_CHECK)
     }
 
-    /// Looks whether SNP is on, and waits for an initialisation that is under way. Tells whether all of memory
-    /// has to be attempted: SNP has come on, or was initialised again.
+    /// Looks whether SNP is on, and waits for an initialisation that is under way. Returns whether all of memory
+    /// has to be attempted, because SNP has come on or was initialised again.
     fn look_for_snp(&self, memory: &mut Memory) -> bool {
         if !self.found.features.rmpopt {
             return false;
@@ -332,7 +335,7 @@ impl Control {
         let anew =
             now == Snp::On && (again || matches!(before, Some(Snp::Off | Snp::Initialising)));
         if anew || now == Snp::Initialising {
-            // Records what the initialisation has cleared.
+            // Records on which cores the initialisation has cleared RMPOPT_BASE.
             memory.runner.all_cleared(&self.order(), 0);
         }
         if anew {
@@ -341,8 +344,8 @@ impl Control {
         anew
     }
 
-    /// Surveys RAM and cores again. False where memory is short: then the old survey stays, and the log tells
-    /// unless this is done `again` for that reason.
+    /// Surveys RAM and cores again. Returns `false` where an allocation failed: then the old survey stays. The
+    /// failure is logged, but not where `again` says that an earlier survey failed in the same way.
     fn survey_again(&self, memory: &mut Memory, again: bool) -> bool {
         let new = Survey::new(Some(&self.survey()), self.span, self.settings.policy())
             .and_then(|survey| Ok(Arc::new(survey, GFP_KERNEL)?))
@@ -369,9 +372,9 @@ impl Control {
         }
     }
 
-    /// Gets what the thread works with, and waits until there is memory for that. Requests are answered
-    /// meanwhile, so that nobody waits for ever, and carried out later. `None` where the module is unloaded
-    /// before.
+    /// Allocates what the thread works with; waits until there is memory for it. Meanwhile requests are reported
+    /// as carried out, so that no writer of `enabled` waits for ever, and are kept for later. `None` where the
+    /// module is unloaded before there is memory.
     fn begin(&self) -> Option<Memory> {
         let mut owed = Requests::default();
         let mut before = None;
@@ -408,7 +411,7 @@ impl Control {
     }
 }
 
-/// The shorter one of two times to sleep; `None` is for ever.
+/// The shorter of two times to sleep; `None` means for ever.
 fn sooner(one: Option<Msecs>, other: Option<Msecs>) -> Option<Msecs> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What cores have without an attempt of the module's.
+//! Takes up the regions that cores have optimised without an attempt by the module.
 
 use super::{
     result::AttemptResult,
@@ -25,17 +25,17 @@ use crate::{
 use kernel::sync::atomic::Relaxed;
 
 impl DirtyRegions {
-    /// The cores are about to be asked for what they have.
+    /// Stores the word of each region's counters. To be called before the cores are asked what they have.
     pub(crate) fn begin_adoption(&self, survey: &Survey) {
         for (_, counters) in self.all(survey) {
             counters.before.store(word(counters).0, Relaxed);
         }
     }
 
-    /// The cores were asked: what any of them has is free. Of the rest the RMP's entries are read; a region
-    /// that is held by their word has not to be attempted, and all else is open. May sleep.
+    /// Records the cores' answers. A region that any core has optimised is free. For every other region the RMP's
+    /// entries are read: the region is held where they show an assigned page, and open otherwise. May sleep.
     ///
-    /// Returns how many regions are optimised that were not known to be.
+    /// Returns the number of optimised regions that were not known to be optimised.
     pub(crate) fn end_adoption(&self, survey: &Survey, census: &impl Census) -> u32 {
         let mut new = 0u32;
         let now = now_ms();
@@ -45,7 +45,7 @@ impl DirtyRegions {
             };
             let free = survey.sets.free().test(place);
             if !free && census.held(ram.region) != Some(true) {
-                // What held it may have gone unseen.
+                // The pages that held the region may have been given back unseen.
                 survey.sets.reopen(place);
                 continue;
             }
@@ -55,7 +55,7 @@ impl DirtyRegions {
             if free {
                 new = new.saturating_add(u32::from(counters.optimised.load(Relaxed) == 0));
                 AttemptResult::Optimised.store(counters);
-                // Nobody has attempted it because of a conversion.
+                // No time is given: the region was not attempted because of a conversion.
                 self.record_won(survey, place, counters, None);
             } else {
                 survey.sets.set_held(place);
@@ -66,7 +66,7 @@ impl DirtyRegions {
         new
     }
 
-    /// Counts so many regions that the kernel itself has optimised since the cores were last asked.
+    /// Counts `won` regions that the kernel itself has optimised since the cores were last asked.
     pub(crate) fn count_native_pass(&self, won: u32) {
         if won != 0 {
             let mut stats = self.stats.lock();
@@ -75,7 +75,7 @@ impl DirtyRegions {
         }
     }
 
-    /// Whether a region that some core's window covers may be free and is not known to be optimised.
+    /// Whether there is a region in some core's window that may be free and is not known to be optimised.
     pub(crate) fn pending(&self, survey: &Survey) -> bool {
         // A conversion from here on kicks the thread again.
         probe::reset_kick();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is to be done without anybody asking for it, and when.
+//! Which work the thread has to do without a request, and when.
 
 use super::{
     sight,
@@ -31,42 +31,42 @@ use crate::{
 };
 use kernel::sync::atomic::Relaxed;
 
-/// How often all regions are reported where conversions are not seen, in milliseconds.
+/// How often the thread checks all regions where no probes are active, in milliseconds.
 pub(crate) const POLL_MS: u64 = 10_000;
 
-/// What an administrator has set about work that nobody asks for.
+/// The administrator's settings for work that the thread does without a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// There is such work.
+    /// Whether the thread does such work at all.
     pub(crate) auto: bool,
-    /// How long regions wait for a pass after they were given back.
+    /// How long regions wait for a pass after guests gave them back.
     pub(crate) timing: Timing,
     /// Seconds between two full checks; 0: none.
     pub(crate) full_check_s: u32,
 }
 
-/// What is to be done without anybody asking for it.
+/// Work that the thread does without a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Attempt the queued regions.
     Queue,
-    /// Check everything, for this reason.
+    /// Check all cores and regions, for this reason.
     Check(Reason),
 }
 
-/// When that is.
+/// When work is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Due {
-    /// At once.
+    /// This task is due at once.
     Now(Task),
-    /// Look again in so many milliseconds.
+    /// No task is due: look again after this number of milliseconds.
     In(u64),
-    /// When there is a kick or somebody asks.
+    /// No task is due: look again after a kick or a request.
     Later,
 }
 
 impl DirtyRegions {
-    /// What is to be done now, or when to look again. Only the thread calls this.
+    /// The task that is due now, or when to look again. Only the thread calls this.
     pub(crate) fn due(&self, survey: &Survey, schedule: Schedule) -> Due {
         if !schedule.auto {
             return Due::Later;
@@ -96,7 +96,7 @@ impl DirtyRegions {
         }
     }
 
-    /// Milliseconds until the next check.
+    /// Milliseconds until the next check. `None` where no check is scheduled.
     fn next_check(&self, full_check_s: u32, now: u64) -> Option<u64> {
         let interval = if self.probed() {
             Some(u64::from(full_check_s).saturating_mul(1000)).filter(|i| *i != 0)
@@ -116,7 +116,7 @@ impl DirtyRegions {
         look
     }
 
-    /// Marks the queued regions as dirty, so that the next pass attempts them. Tells whether there is any.
+    /// Marks the queued regions as dirty, so that the next pass attempts them. Returns whether there is any.
     pub(crate) fn take_queue(&self, survey: &Survey, census: &impl Census) -> bool {
         let now = now_ms();
         let mut any = false;
@@ -135,8 +135,8 @@ impl DirtyRegions {
         any
     }
 
-    /// Whether a region whose pages were not counted still holds one: then no core is disturbed for it. That
-    /// takes 512 RMPREAD at the most, and none behind the first assigned page.
+    /// Whether a region whose assigned pages were not counted holds an assigned page: then no core needs to
+    /// attempt it. Takes at most 512 RMPREAD and stops at the first assigned page.
     fn still_held(
         &self,
         survey: &Survey,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pass teaches: which regions were won, and which counts were wrong.
+//! Records the results of a pass: which regions were won, and which counts of assigned pages were wrong.
 
 use super::{
     apply,
@@ -42,7 +42,7 @@ use kernel::sync::atomic::{
 };
 
 impl DirtyRegions {
-    /// A pass is about to begin.
+    /// Prepares the counters of all regions that the pass `attempt` will attempt. To be called before it begins.
     pub(crate) fn begin_pass(&self, survey: &Survey, attempt: Attempt, reason: Reason) {
         let now = now_ms();
         let sets = &survey.sets;
@@ -63,7 +63,8 @@ impl DirtyRegions {
                 let dirty = dirty(counters, word);
                 counters.before.store(word.0, Relaxed);
                 if reason == Reason::Start {
-                    // It was converted while SNP or RMPOPT was off: nobody has waited since.
+                    // The region was converted while SNP or RMPOPT was off. The time since then is no delay of
+                    // the module's, so it is not measured.
                     counters.awaited.store(0, Relaxed);
                 } else if dirty {
                     counters.awaited.store(1, Relaxed);
@@ -79,7 +80,8 @@ impl DirtyRegions {
         trace::pass_begin(reason.code(), regions);
     }
 
-    /// A pass has ended: learns from what came out. `outcome` says what only the runner knows.
+    /// Records the results of a pass that has ended. `outcome` holds the numbers that only the runner knows; this
+    /// method adds the rest.
     pub(crate) fn end_pass(&self, survey: &Survey, reason: Reason, mut outcome: PassOutcome) {
         let now = now_ms();
         let sets = &survey.sets;
@@ -118,7 +120,8 @@ impl DirtyRegions {
         );
     }
 
-    /// Records that a region is optimised. `now` is given where it was attempted because of a conversion.
+    /// Records that a region is optimised. `now` is given where the region was attempted because of a conversion:
+    /// then the delay since that conversion is counted.
     pub(super) fn record_won(
         &self,
         survey: &Survey,
@@ -128,8 +131,8 @@ impl DirtyRegions {
     ) {
         let before = RegionWord(counters.before.load(Relaxed));
         self.correct(counters, before, Finding::Free);
-        // The flag is set before the word is read: a conversion that comes later finds the flag set, and
-        // reports itself that the region is displaced.
+        // The flag is set before the word is read: a conversion after the read finds the flag set, and reports
+        // by itself that the region is displaced.
         let known = counters.optimised.xchg(1, Full);
         if word(counters).conversions() != before.conversions() {
             counters.optimised.store(0, Relaxed);
@@ -144,15 +147,15 @@ impl DirtyRegions {
         }
     }
 
-    /// Records that a region is held. By how many pages is not counted here: with a guest of 4 KiB pages that
-    /// takes 262,144 RMPREAD.
+    /// Records that a region is held. The number of assigned pages is not counted here: with a guest of 4 KiB
+    /// pages the count would take 262,144 RMPREAD.
     pub(super) fn record_held(&self, counters: &RegionCounters) {
         counters.optimised.store(0, Relaxed);
         let before = RegionWord(counters.before.load(Relaxed));
         self.correct(counters, before, Finding::Held(None));
     }
 
-    /// Somebody has counted the assigned pages of a region, beginning when its word was `before`.
+    /// Stores a count of the assigned pages of a region. `before` is the region's word before the count began.
     pub(crate) fn counted(&self, region: Region, before: RegionWord, pages: u32) {
         if !self.probed() || before.pages() != Pages::Unknown {
             return;
@@ -167,7 +170,8 @@ impl DirtyRegions {
         }
     }
 
-    /// Corrects the count, unless a conversion has come in between: then the next attempt does.
+    /// Corrects the count of assigned pages, unless a conversion has changed the word since `before`: then the
+    /// next attempt corrects it.
     fn correct(&self, counters: &RegionCounters, before: RegionWord, finding: Finding) {
         if !self.probed() {
             return;

@@ -2,12 +2,12 @@
 
 //! What the conversions of pages mean for regions: which are displaced, which may be won back, and when.
 //!
-//! The probes write the counters (`sys/probe.rs`), the thread reads them here: [`due`] tells when something
-//! is to be done, [`learn`] what a pass has taught, [`adopt`] what cores had without a pass. The processor's
-//! answer is the truth; where a count disagrees it is corrected. See `Documentation/dirty.rst`.
+//! The probes write the counters (`sys/probe.rs`); the thread reads them here. [`due`] says when work is due,
+//! [`learn`] records the results of a pass, and [`adopt`] records what cores had optimised without a pass. Where
+//! a count disagrees with the processor's answer, the count is corrected. See `Documentation/dirty.rst`.
 //!
-//! No pass is ordered here: that is [`super::control`]. May use [`super::pass`], [`super::host`], the
-//! engine's leaves, `sev/` and `sys/`.
+//! No pass is ordered here: [`super::control`] does that. This room may use [`super::pass`], [`super::host`],
+//! the engine's leaves, `sev/` and `sys/`.
 
 mod adopt;
 pub(crate) mod due;
@@ -57,19 +57,20 @@ use kernel::{
     }, //
 };
 
-/// Looks into a region's RMP entries, where that can be done.
+/// Reads a region's RMP entries, where the module can read them.
 pub(crate) trait Census {
-    /// Whether any page is assigned. `None` where that cannot be told. May sleep.
+    /// Whether any page of the region is assigned. `None` where the entries cannot be read or somebody asked for
+    /// the end of the work. May sleep.
     fn held(&self, region: Region) -> Option<bool>;
 }
 
-/// A region as the probes and the last attempt left it.
+/// What the counters of a region say.
 pub(crate) struct Known {
-    /// All that was counted, for [`DirtyRegions::counted`].
+    /// The word of the counters, for [`DirtyRegions::counted`].
     pub(crate) word: RegionWord,
-    /// It is dirty: there were conversions since it was last dealt with.
+    /// The region is dirty: there were conversions since it was last dealt with.
     pub(crate) dirty: bool,
-    /// It was optimised and not displaced since.
+    /// The region was optimised, and was not displaced since.
     pub(crate) optimised: bool,
     /// Milliseconds since the last conversion.
     pub(crate) converted: Option<u64>,
@@ -79,7 +80,7 @@ pub(crate) struct Known {
     pub(crate) result: AttemptResult,
 }
 
-/// All that is known of conversions.
+/// The counters of all regions, and the statistics.
 #[pin_data]
 pub(crate) struct DirtyRegions {
     counters: Counters,
@@ -90,7 +91,7 @@ pub(crate) struct DirtyRegions {
 }
 
 impl DirtyRegions {
-    /// Nothing is known yet.
+    /// Creates the state, without counters for any region.
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             counters: Counters::new()?,
@@ -99,7 +100,7 @@ impl DirtyRegions {
         })
     }
 
-    /// Sees to it that each region with RAM has counters. May sleep.
+    /// Allocates counters for each region with RAM that has none. May sleep.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl DirtyRegions {
     pub(crate) fn cover(&self, topology: &Topology) -> Result {
         for ram in topology.ram.iter() {
             match self.counters.cover(ram.region.gib(), RegionWord::UNKNOWN.0) {
-                // Too far up to be watched: the full check finds what happens there.
+                // Probes cannot count in regions at such high addresses: full checks find their changes.
                 Err(e) if e == EFBIG => break,
                 result => result?,
             }
@@ -115,17 +116,17 @@ impl DirtyRegions {
         Ok(())
     }
 
-    /// What the probes write.
+    /// The counters that the probes write.
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
     }
 
-    /// How conversions are seen at this moment. `None` while they are not.
+    /// The kind of probes that count conversions now. `None` while no probes are active.
     pub(crate) fn kind(&self) -> Option<Kind> {
         probe::kind()
     }
 
-    /// Whether conversions are seen.
+    /// Whether probes count conversions.
     pub(crate) fn probed(&self) -> bool {
         self.kind().is_some()
     }
@@ -147,7 +148,7 @@ impl DirtyRegions {
         places.filter_map(|(place, ram)| Some((place, self.counters.of(ram.region.gib())?)))
     }
 
-    /// What is known of a region. `None` where it has no counters.
+    /// What the counters of a region say. `None` where the region has no counters.
     pub(crate) fn region(&self, region: Region) -> Option<Known> {
         let counters = self.counters.of(region.gib())?;
         let word = word(counters);
@@ -163,16 +164,16 @@ impl DirtyRegions {
         })
     }
 
-    /// Conversions that the probes have seen.
+    /// The number of conversions that the probes have counted.
     pub(crate) fn conversions(&self, survey: &Survey) -> u64 {
         self.all(survey)
             .map(|(_, counters)| u64::from(word(counters).conversions()))
             .fold(0, u64::saturating_add)
     }
 
-    /// The number of conversions of a region that counts as optimised, is not dirty and is not being
-    /// converted; else `None`. As long as that stays the same no page of the region was assigned, where
-    /// conversions are seen.
+    /// The number of conversions of a region that counts as optimised, is not dirty and is not being converted;
+    /// `None` for all other regions. Where probes are active, an unchanged number means that no page of the region
+    /// was assigned in between.
     pub(crate) fn undisturbed(&self, region: Region) -> Option<u32> {
         let counters = self.counters.of(region.gib())?;
         let word = word(counters);
@@ -180,17 +181,17 @@ impl DirtyRegions {
         (calm && counters.optimised.load(Relaxed) != 0).then_some(word.conversions())
     }
 
-    /// Counts a region that is asked for in a self-check.
+    /// Counts a region that a self-check asks for.
     pub(crate) fn count_self_check(&self) {
         let mut stats = self.stats.lock();
         stats.self_checks = stats.self_checks.saturating_add(1);
     }
 
-    /// A check has ended. Marks what it found missing as dirty; `all`: everything else that is not known to be
-    /// free, too.
+    /// Records the results of a check. Marks the regions that it found missing as dirty, and with `all` every
+    /// region that is not known to be free.
     ///
-    /// Where conversions are not seen that would be a scan of each region with guests at each
-    /// interval: there the entries are read first, up to the first that is assigned.
+    /// Without probes the next pass would scan each region that holds guests after each check. Therefore the
+    /// region's entries are read first, up to the first assigned page, and held regions are not marked.
     pub(crate) fn take_checked(&self, survey: &Survey, all: bool, census: &impl Census) {
         self.checked.store(now_ms(), Relaxed);
         let held = |region| !self.probed() && census.held(region) == Some(true);
@@ -224,7 +225,7 @@ impl DirtyRegions {
         stats.checks = stats.checks.saturating_add(1);
     }
 
-    /// Takes regions that are known to hold assigned pages out of what is attempted.
+    /// Removes the regions that are known to hold assigned pages from the regions that the next pass attempts.
     pub(crate) fn spare_held(&self, survey: &Survey) {
         for (place, counters) in self.all(survey) {
             if let Pages::Known(1..) = word(counters).pages() {
@@ -234,7 +235,7 @@ impl DirtyRegions {
         }
     }
 
-    /// A region that counted as free holds assigned pages, which no attempt has to find out.
+    /// Marks a region as held that counted as free, without an attempt. Does nothing for other regions.
     fn keep_held(&self, survey: &Survey, place: usize) {
         if !survey.sets.free().test(place) {
             return;
@@ -246,7 +247,7 @@ impl DirtyRegions {
         }
     }
 
-    /// RMPOPT is off on all cores. Which regions were free has to be found out again.
+    /// Records that RMPOPT is off on all cores: all free regions become open, so that they are verified again.
     pub(crate) fn nothing_optimised(&self, survey: &Survey) {
         for place in survey.sets.free().iter_from(0) {
             survey.sets.reopen(place);
@@ -256,7 +257,7 @@ impl DirtyRegions {
         }
     }
 
-    /// SNP was initialised: no count is worth anything.
+    /// Makes the counts of all regions unknown, because an initialisation of SNP has made them void.
     pub(crate) fn forget(&self, survey: &Survey) {
         for (_, counters) in self.all(survey) {
             loop {
@@ -287,7 +288,8 @@ fn sight(look: &mut Look, counters: &RegionCounters, now: u64) -> Sight {
     look.add(word(counters), seen, counters.last.load(Relaxed), now)
 }
 
-/// Replaces the word unless it has changed.
+/// Replaces the word `before` by `after`. Returns `false` where `after` is `None` or the word is not `before` any
+/// more.
 fn apply(counters: &RegionCounters, before: RegionWord, after: Option<RegionWord>) -> bool {
     after.is_some_and(|after| counters.state.cmpxchg(before.0, after.0, Full).is_ok())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the last attempt on a region brought, as its counters keep it.
+//! The result of the last attempt on a region, as the region's counters store it.
 
 use crate::sys::{
     codec::coded,
@@ -9,13 +9,13 @@ use crate::sys::{
 use kernel::sync::atomic::Relaxed;
 
 coded! {
-    /// What the last attempt on a region brought.
+    /// The result of the last attempt on a region.
     pub(crate) enum AttemptResult {
-        /// There was none.
+        /// There was no attempt.
         Never = "never",
-        /// It is under way, or no core could carry it out.
+        /// The attempt is under way, or no core could carry it out.
         Open = "open",
-        /// All cores that take part have the region optimised.
+        /// All participating cores have the region optimised.
         Optimised = "optimised",
         /// The region held an assigned page.
         Held = "held",
@@ -25,12 +25,12 @@ coded! {
 }
 
 impl AttemptResult {
-    /// Stores it in a region's counters.
+    /// Stores the result in a region's counters.
     pub(super) fn store(self, counters: &RegionCounters) {
         counters.result.store(self.code(), Relaxed);
     }
 
-    /// What [`AttemptResult::store`] has stored last.
+    /// The result that [`AttemptResult::store`] stored last.
     pub(super) fn of(counters: &RegionCounters) -> Self {
         Self::from_code(counters.result.load(Relaxed)).unwrap_or(Self::Never)
     }

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of a region's assigned pages, from the conversions that the probes see.
+//! The number of a region's assigned pages, as the probes count it from conversions.
 //!
-//! All of it is one number, so that a conversion changes it with one atomic addition, and the thread
-//! corrects it only if no conversion has come in between. `sys/probe/` adds; this file reads.
+//! One word holds the number of pages, the calls in flight and the number of conversions. So a conversion changes
+//! them with one atomic addition, and the thread can correct the word on condition that no conversion has changed
+//! it. `sys/probe/` adds to the word; this file interprets it.
 
-/// Bits of the calls in flight, from bit 0 on.
+/// The number of bits that count calls in flight, from bit 0 on. The number of pages begins at this bit.
 const PAGE_SHIFT: u32 = 12;
-/// Bits of the number of pages, biased so that it may be negative.
+/// The number of bits of the number of pages, which is biased because it may be negative.
 const PAGES_BITS: u32 = 24;
-/// The number of pages that means none.
+/// The biased value that means zero pages.
 const NO_PAGES: i64 = 1 << (PAGES_BITS - 1);
 const PAGES_MASK: u64 = (1 << PAGES_BITS) - 1;
-/// The bits above count conversions, and wrap.
+/// The bits from here on count conversions. The count wraps.
 const CONVERSION_SHIFT: u32 = PAGE_SHIFT + PAGES_BITS;
 
-/// What an unknown number of pages is counted from: so low that no conversions lead out of it.
+/// The number of pages at which counting starts while the real number is unknown: so low that no conversions can
+/// raise it to [`UNKNOWN_BELOW`].
 const UNKNOWN: i64 = -(1 << 22);
-/// What is below is unknown. A region has 2^18 pages.
+/// A number of pages below this value is unknown. A region has 2^18 pages.
 const UNKNOWN_BELOW: i64 = -(1 << 21);
 
 /// Assigned 4 KiB pages of a region.
@@ -25,16 +27,16 @@ const UNKNOWN_BELOW: i64 = -(1 << 21);
 pub(crate) enum Pages {
     /// The region was not counted yet.
     Unknown,
-    /// As many. Negative where pages were given back that had been assigned unseen.
+    /// This number of pages. Negative where guests gave back pages whose assignment the probes had not seen.
     Known(i64),
 }
 
-/// The state of a region: assigned pages, calls in flight, conversions so far.
+/// The word of a region's counters: assigned pages, calls in flight, conversions so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RegionWord(pub u64);
 
 impl RegionWord {
-    /// Nothing was counted yet.
+    /// The word before anything was counted.
     pub(crate) const UNKNOWN: Self = Self((NO_PAGES + UNKNOWN).unsigned_abs() << PAGE_SHIFT);
 
     /// The assigned pages.
@@ -46,17 +48,18 @@ impl RegionWord {
         }
     }
 
-    /// Whether a call has been entered that has not returned: it may be counted or not.
+    /// Whether a call of an RMP function has been entered and has not returned. Its conversion may or may not have
+    /// taken effect.
     pub(crate) fn in_flight(self) -> bool {
         self.0 & ((1 << PAGE_SHIFT) - 1) != 0
     }
 
-    /// Conversions so far. Only good to see that there were any.
+    /// The number of conversions so far. It wraps, so compare it only for equality.
     pub(crate) fn conversions(self) -> u32 {
         u32::try_from(self.0 >> CONVERSION_SHIFT).unwrap_or(0)
     }
 
-    /// The same with another number of pages.
+    /// The word with another number of pages.
     pub(crate) fn with(self, pages: Pages) -> Self {
         let pages = match pages {
             Pages::Unknown => UNKNOWN,
@@ -67,16 +70,16 @@ impl RegionWord {
     }
 }
 
-/// What a look at a region shows.
+/// What a look at a region's counters shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sight {
-    /// Nothing has happened since it was last dealt with.
+    /// There was no conversion since the region was last dealt with.
     Still,
-    /// It holds assigned pages.
+    /// The region holds assigned pages.
     Held,
-    /// It changed, and may have none now: to be attempted.
+    /// There were conversions, and the region may hold no assigned page now: it is to be attempted.
     Queued,
-    /// Somebody is just converting one of its pages.
+    /// A call that converts a page of the region is in flight.
     Busy,
 }
 
@@ -85,14 +88,15 @@ pub(crate) enum Sight {
 pub(crate) struct Look {
     /// Regions in the queue.
     pub(crate) queued: u32,
-    /// When the first of them got there.
+    /// The earliest of the queued regions' last conversions.
     pub(crate) oldest: Option<u64>,
-    /// When the last conversion ended, of any region.
+    /// When the last conversion of any region ended.
     pub(crate) newest: Option<u64>,
 }
 
 impl Look {
-    /// Adds a region: its state, the conversions that were dealt with, when the last one ended.
+    /// Adds a region: its word `state`, the number `seen` of conversions that were dealt with, and the time `last`
+    /// at which its last conversion ended.
     pub(crate) fn add(&mut self, state: RegionWord, seen: u32, last: u64, now: u64) -> Sight {
         if state.in_flight() {
             self.newest = self.newest.max(Some(now));
@@ -114,18 +118,19 @@ impl Look {
     }
 }
 
-/// What the processor said of a region.
+/// What the processor answered for a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
-    /// It was optimised: there was no assigned page.
+    /// The region was optimised: it held no assigned page.
     Free,
-    /// It was not, and so many pages were found assigned, if anybody counted.
+    /// The region was not optimised. The number of its assigned pages is given where they were counted.
     Held(Option<u32>),
 }
 
-/// What becomes of the state in which a region was before an answer, if it is still in it.
+/// The word that has to replace `before`, the word that a region had before the processor's `answer`. The caller
+/// replaces it only if the region still has the word `before`.
 ///
-/// `None` where the two agree, where nothing follows, and where a call was in flight.
+/// `None` where `before` and `answer` agree, and where a call was in flight.
 pub(crate) fn learn(before: RegionWord, answer: Finding) -> Option<RegionWord> {
     if before.in_flight() {
         return None;
@@ -141,7 +146,7 @@ pub(crate) fn learn(before: RegionWord, answer: Finding) -> Option<RegionWord> {
     (after != before).then_some(after)
 }
 
-/// Whether what was learned contradicts what was counted, or only completes it.
+/// Whether a correction of `before` contradicts a count. `false` where nothing had been counted yet.
 pub(crate) fn contradicts(before: RegionWord) -> bool {
     before.pages() != Pages::Unknown
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When regions that may have become free are attempted: once all is quiet, or once the first has
-//! waited for long enough. So a storm of guests ending makes one pass.
+//! Decides when regions that may have become free are attempted: after a time without conversions, or after the
+//! first queued region has waited for the longest delay. So many guests that end together cause one pass.
 
 use super::tracker::Look;
 
-/// How long to wait, in milliseconds.
+/// How long to wait before a pass, in milliseconds. The shorter wait counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Timing {
-    /// After the last conversion of any region.
+    /// The wait from the last conversion of any region on.
     pub(crate) delay: u32,
-    /// After the first region has joined the queue, whatever happens.
+    /// The wait from the moment on at which the first region was queued, even if conversions continue.
     pub(crate) max_delay: u32,
 }
 
@@ -18,25 +18,25 @@ impl Timing {
     /// The longest delay that can be set: ten minutes.
     pub(crate) const LONGEST: u32 = 600_000;
 
-    /// What it is unless somebody says otherwise.
+    /// The default delays.
     pub(crate) const DEFAULT: Self = Self {
         delay: 500,
         max_delay: 5000,
     };
 }
 
-/// What follows from a look.
+/// What to do after a look at all regions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
-    /// Nothing is queued.
+    /// No region is queued.
     Rest,
-    /// Look again in so many milliseconds, at least one.
+    /// Look again after this number of milliseconds, at least 1.
     Wait(u64),
     /// A pass is due.
     Go,
 }
 
-/// Decides what follows from a look at all regions, taken at `now` in milliseconds.
+/// Decides what to do after a look at all regions, taken at `now` in milliseconds.
 pub(crate) fn decide(look: &Look, now: u64, timing: Timing) -> Decision {
     let Some(oldest) = look.oldest else {
         return Decision::Rest;
