@@ -142,7 +142,7 @@ impl Control {
         }
         let survey = self.survey();
         let attempting = self.mailbox.enabled();
-        // The kernel enables RMPOPT on the cores when SNP's initialisation is over.
+        // The kernel enables RMPOPT on the cores after SNP's initialisation.
         let off = |entry: &CoreEntry| entry.representative.is_some() && !entry.core.is_on();
         let on = memory.snp == Some(Snp::On);
         let waiting = !on || self.owner() == Owner::Kernel && survey.topology.cores.iter().any(off);

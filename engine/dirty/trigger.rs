@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Decides when regions that may have become free are attempted: after a time without conversions, or after the
-//! first queued region has waited for the longest delay. So many guests that end together cause one pass.
+//! Decides when regions that may have become free are attempted: after a time without conversions, or, while
+//! conversions continue, after one queued region has not been converted for the longest delay. So many guests
+//! that end together cause one pass.
 
 use super::tracker::Look;
 
@@ -10,7 +11,7 @@ use super::tracker::Look;
 pub(crate) struct Timing {
     /// The wait from the last conversion of any region on.
     pub(crate) delay: u32,
-    /// The wait from the moment on at which the first region was queued, even if conversions continue.
+    /// The wait from the earliest of the queued regions' last conversions on, even if other conversions continue.
     pub(crate) max_delay: u32,
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the host is: its RAM, its NUMA nodes, its cores, and the window of each core's table.
+//! Describes the host: its RAM, its NUMA nodes, its cores, and the window of each core's table.
 //!
-//! A survey of the host is an immutable [`topology`]; what a core has and was asked for is kept in
-//! [`per_core`]. Nothing here decides anything or accesses RMPOPT_BASE: that is in [`super::pass`] and
-//! [`super::control`]. May use the engine's leaves, `sev/` and `sys/`, and no other room.
+//! A survey of the host is an immutable [`topology`]. [`per_core`] keeps what a core was asked for and what it has
+//! optimised. [`super::control`] makes the decisions and [`super::pass`] accesses RMPOPT_BASE; this room does
+//! neither. It may use the engine's leaves, `sev/` and `sys/`, and no other room.
 
 mod numa;
 pub(crate) mod per_core;

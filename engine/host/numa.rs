@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The NUMA nodes of this host, as the planner of windows wants to know them.
+//! The NUMA nodes of this host: their distances and sockets, which the placement of windows needs.
 
 use super::{
     topology::CoreEntry,

@@ -42,44 +42,44 @@ const NO_WINDOW: u32 = u32::MAX;
 /// The value of [`Core::read`] before RMPOPT_BASE was read: reserved bits are set.
 const NOT_READ: u64 = u64::MAX;
 
-/// A core, as long as the module is loaded. All of it may be used from any CPU at any time.
+/// What the module knows of a core, from the core's first survey until the module is unloaded. All methods may be
+/// called from any CPU at any time.
 pub(crate) struct Core {
     id: u32,
-    /// What was asked for last.
+    /// What was asked of the core last.
     asked: Shared<Asked>,
     /// RMPOPT_BASE as last read.
     read: Atomic<u64>,
     /// The first region of the window that the processor has refused, or [`NO_WINDOW`].
     refused: Atomic<u32>,
-    /// Whether and how an access faulted.
+    /// The fault of the access for which the core was taken out.
     fault: Shared<Option<Fault>>,
-    /// RMPOPT_BASE is the kernel's.
+    /// The kernel owns RMPOPT_BASE.
     native: Atomic<bool>,
-    /// What RMPOPT_BASE becomes when the module lets go of it.
+    /// The value that the module writes to RMPOPT_BASE when it switches the core off.
     rest: Atomic<u64>,
     node: Atomic<u32>,
     first: Atomic<u32>,
     span: Atomic<u32>,
     clearings: Atomic<u32>,
-    /// Its last thread is going offline or has gone.
+    /// The core's last thread is going offline or is offline.
     leaving: Atomic<bool>,
-    /// It has had everything that it can have since it was switched on, its window moved, or SNP was
-    /// initialised.
+    /// The core has completed a pass since it was switched on, its window moved, or SNP was initialised.
     complete: Atomic<bool>,
-    /// `table` says what the core has. It does not where the core was on before anybody asked it.
+    /// `table` is valid. It is not where the core was on before the module asked it for its regions.
     known: Atomic<bool>,
     attempted: Atomic<u32>,
     won: Atomic<u32>,
-    /// What it is known to have optimised, by place in the window. A hint: the core's own answer is
-    /// the truth.
+    /// The regions that the core is known to have optimised, by place in the window. A hint: only the core's own
+    /// answer is certain.
     table: KBox<Table>,
 }
 
-/// A bit for each region of a window.
+/// One bit for each region of a window.
 type Table = [Atomic<u64>; words(SPAN as usize)];
 
 impl Core {
-    /// A core of which nothing is known yet but the number, as [`crate::sys::cpu::Cpu::core_id`].
+    /// A core of which only the number `id` is known, which is [`crate::sys::cpu::Cpu::core_id`].
     ///
     /// # Errors
     ///
@@ -103,12 +103,12 @@ impl Core {
             known: Atomic::new(false),
             attempted: Atomic::new(0),
             won: Atomic::new(0),
-            // Allocated apart: both fit into a slab of their size then.
+            // Allocated apart from the core, so that each of the two fits into a slab of its size.
             table: KBox::new(table, GFP_KERNEL)?,
         })
     }
 
-    /// Its number.
+    /// The core's number.
     pub(crate) fn id(&self) -> u32 {
         self.id
     }
@@ -123,12 +123,12 @@ impl Core {
         self.node.store(node, Relaxed);
     }
 
-    /// Whether its last thread is going offline or has gone: nothing may switch the core on.
+    /// Whether the core's last thread is going offline or is offline: then nobody may switch RMPOPT on.
     pub(crate) fn leaving(&self) -> bool {
         self.leaving.load(Relaxed)
     }
 
-    /// Its last thread goes offline (`true`), or one has come online.
+    /// Records that the core's last thread goes offline (`true`), or that a thread has come online (`false`).
     pub(crate) fn set_leaving(&self, leaving: bool) {
         self.leaving.store(leaving, Relaxed);
     }
@@ -136,12 +136,12 @@ impl Core {
 
 /// RMPOPT_BASE.
 impl Core {
-    /// The core's state, by RMPOPT_BASE as last read.
+    /// The core's state with RMPOPT_BASE as last read.
     pub(crate) fn state(&self) -> CoreState {
         self.state_at(self.read().unwrap_or_default())
     }
 
-    /// The core's state where RMPOPT_BASE reads so.
+    /// The core's state if RMPOPT_BASE has the value `read`.
     pub(crate) fn state_at(&self, read: RmpoptBase) -> CoreState {
         match self.fault.get() {
             None => CoreState::of(self.asked(), read, self.owner()),
@@ -149,22 +149,22 @@ impl Core {
         }
     }
 
-    /// What was asked of it last.
+    /// What was asked of the core last.
     pub(crate) fn asked(&self) -> Asked {
         self.asked.get()
     }
 
-    /// RMPOPT_BASE as last read. `None` before it was read.
+    /// RMPOPT_BASE as last read. `None` before the first read.
     pub(crate) fn read(&self) -> Option<RmpoptBase> {
         Some(RmpoptBase(self.read.load(Relaxed))).filter(|read| read.0 != NOT_READ)
     }
 
-    /// Whether RMPOPT_EN was set when last read.
+    /// Whether RMPOPT_EN was set when RMPOPT_BASE was last read.
     pub(crate) fn is_on(&self) -> bool {
         self.read().is_some_and(RmpoptBase::enabled)
     }
 
-    /// Whose RMPOPT_BASE is.
+    /// Who owns RMPOPT_BASE.
     pub(crate) fn owner(&self) -> Owner {
         if self.native.load(Relaxed) {
             Owner::Kernel
@@ -173,22 +173,23 @@ impl Core {
         }
     }
 
-    /// Sets whose RMPOPT_BASE is.
+    /// Sets who owns RMPOPT_BASE.
     pub(crate) fn set_owner(&self, owner: Owner) {
         self.change(|| self.native.store(owner == Owner::Kernel, Relaxed));
     }
 
-    /// What RMPOPT_BASE becomes when the module lets go of it: off, or what the kernel had set.
+    /// The value that the module writes to RMPOPT_BASE when it switches the core off: off, or the value that the
+    /// kernel had set.
     pub(crate) fn rest(&self) -> RmpoptBase {
         RmpoptBase(self.rest.load(Relaxed))
     }
 
-    /// Sets what RMPOPT_BASE becomes when the module lets go of it.
+    /// Sets the value of [`Core::rest`].
     pub(crate) fn set_rest(&self, rest: RmpoptBase) {
         self.rest.store(rest.0, Relaxed);
     }
 
-    /// Records what was asked of the core, and what was read afterwards.
+    /// Records what was asked of the core, and the value of RMPOPT_BASE that was read afterwards.
     pub(crate) fn record(&self, asked: Asked, read: RmpoptBase) {
         self.change(|| {
             self.asked.set(asked);
@@ -199,32 +200,32 @@ impl Core {
         }
     }
 
-    /// Records that RMPOPT_BASE is off, so that the core has nothing.
+    /// Records that RMPOPT_BASE is off, so that the core has no region optimised.
     pub(crate) fn record_off(&self) {
         self.clear_fault();
         self.record(Asked::Nothing, RmpoptBase::OFF);
         self.forget_all();
     }
 
-    /// Records that RMPOPT_BASE was cleared by somebody else while the core was at work.
+    /// Records that somebody else cleared RMPOPT_BASE while the core was at work.
     pub(crate) fn record_cleared(&self) {
         self.record_off();
         self.clearings.fetch_add(1, Relaxed);
     }
 
-    /// How often RMPOPT_BASE was cleared at work since the last [`Core::record_success`].
+    /// The number of calls of [`Core::record_cleared`] since the last [`Core::record_success`].
     pub(crate) fn clearings(&self) -> u32 {
         self.clearings.load(Relaxed)
     }
 
-    /// Records that the core has done its part.
+    /// Records that the core has finished its work.
     pub(crate) fn record_success(&self) {
         if self.clearings.load(Relaxed) != 0 {
             self.clearings.store(0, Relaxed);
         }
     }
 
-    /// Takes the core out after a fault; returns the state before.
+    /// Takes the core out after a fault; returns the previous state.
     pub(crate) fn take_out(&self, fault: Fault) -> CoreState {
         let before = self.state();
         self.set_complete(false);
@@ -233,12 +234,12 @@ impl Core {
         before
     }
 
-    /// The fault for which the core was taken out counts no longer.
+    /// Forgets the fault for which the core was taken out.
     pub(crate) fn clear_fault(&self) {
         self.fault.set(None);
     }
 
-    /// Forgets a fault and what the processor has refused, so that the core is tried again.
+    /// Forgets the fault and the refused window, so that passes try the core again.
     pub(crate) fn reset(&self) {
         self.record_success();
         self.set_refused(None);
@@ -251,7 +252,7 @@ impl Core {
 
 /// The window.
 impl Core {
-    /// The window that the core shall have.
+    /// The window that the core is to have.
     pub(crate) fn wanted(&self) -> Option<Window> {
         Some(Window {
             first: Region::new(self.first.load(Relaxed))?,
@@ -266,7 +267,7 @@ impl Core {
         window_of(self.wanted(), self.read(), refused, self.owner(), span)
     }
 
-    /// Sets the window that the core shall have. No pass may be under way.
+    /// Sets the window that the core is to have. No pass may be under way.
     pub(crate) fn set_window(&self, window: Option<Window>) {
         if window == self.wanted() {
             return;
@@ -278,19 +279,19 @@ impl Core {
         });
     }
 
-    /// The processor has refused to open a window from this region on, and is not asked again; `None`:
-    /// nothing counts as refused.
+    /// Records that the processor has refused to open a window at the region `first`, so that it is not asked
+    /// again. `None`: no window counts as refused.
     pub(crate) fn set_refused(&self, first: Option<Region>) {
         let gib = first.map_or(NO_WINDOW, Region::gib);
         self.change(|| self.refused.store(gib, Relaxed));
     }
 
-    /// Whether the processor has refused to open a window from this region on.
+    /// Whether the processor has refused to open a window at the region `first`.
     pub(crate) fn refused(&self, first: Region) -> bool {
         self.refused.load(Relaxed) == first.gib()
     }
 
-    /// Makes a change. Where it gives the core another window, nothing is known of what the core has.
+    /// Calls `change`. Where that changes the core's window, forgets what the core had optimised.
     fn change(&self, change: impl FnOnce()) {
         let before = self.window();
         change();
@@ -301,14 +302,14 @@ impl Core {
     }
 }
 
-/// What the core has.
+/// The core's table.
 impl Core {
-    /// The place of a region in the core's table. `None` outside of the window.
+    /// The place of a region in the core's table. `None` for a region outside the window.
     pub(crate) fn offset(&self, region: Region) -> Option<usize> {
         Some(self.window()?.offset(region)? as usize)
     }
 
-    /// What the core is known to have optimised, by place in the window.
+    /// The regions that the core is known to have optimised, by place in the window.
     pub(crate) fn table(&self) -> Bits<'_, Atomic<u64>> {
         Bits(&*self.table)
     }
@@ -319,47 +320,46 @@ impl Core {
             .is_some_and(|offset| self.table().test(offset))
     }
 
-    /// The core is no longer known to have a region optimised.
+    /// Records that the core is no longer known to have a region optimised.
     pub(crate) fn forget(&self, region: Region) {
         if let Some(offset) = self.offset(region) {
             self.table().clear(offset);
         }
     }
 
-    /// Nothing is known of what the core has.
+    /// Records that nothing is known of the regions that the core has optimised.
     pub(crate) fn forget_all(&self) {
         self.table().wipe();
         self.set_known(false);
     }
 
-    /// The core has nothing: it was off until now, or its window has just moved.
+    /// Records that the core has no region optimised: it was off until now, or its window has just moved.
     pub(crate) fn begin_empty(&self) {
         self.table().wipe();
         self.set_known(true);
     }
 
-    /// Whether [`Core::table`] says what the core has.
+    /// Whether [`Core::table`] is valid.
     pub(crate) fn known(&self) -> bool {
         self.known.load(Relaxed)
     }
 
-    /// Sets what [`Core::known`] tells.
+    /// Sets the value of [`Core::known`].
     pub(crate) fn set_known(&self, known: bool) {
         self.known.store(known, Relaxed);
     }
 
-    /// Whether the core has had everything that it can have since it was switched on, its window moved,
-    /// or SNP was initialised.
+    /// Whether the core has completed a pass since it was switched on, its window moved, or SNP was initialised.
     pub(crate) fn complete(&self) -> bool {
         self.complete.load(Relaxed)
     }
 
-    /// Sets what [`Core::complete`] tells.
+    /// Sets the value of [`Core::complete`].
     pub(crate) fn set_complete(&self, complete: bool) {
         self.complete.store(complete, Relaxed);
     }
 
-    /// What the core did in the last pass.
+    /// The core's attempts in the last pass, and how many of them won.
     pub(crate) fn last(&self) -> CoreTally {
         CoreTally {
             attempted: self.attempted.load(Relaxed),
@@ -367,13 +367,14 @@ impl Core {
         }
     }
 
-    /// Starts the count of a new pass.
+    /// Resets [`Core::last`] for a new pass.
     pub(crate) fn reset_last(&self) {
         self.attempted.store(0, Relaxed);
         self.won.store(0, Relaxed);
     }
 
-    /// Adds what the core did in a round. Only the core's own work calls this.
+    /// Adds the core's attempts in a round to [`Core::last`]. Only the core's own work calls this, so no two calls
+    /// for one core run at the same time.
     pub(crate) fn add_last(&self, tally: CoreTally) {
         let last = self.last();
         self.attempted

@@ -9,7 +9,7 @@ use super::region::{
 use crate::sys::iomem;
 use kernel::prelude::*;
 
-/// The regions with RAM that is online, ascending. Each is on the node of its first such RAM. May sleep.
+/// The regions with online RAM, ascending. A region's node is the node of its first online RAM. May sleep.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Regions that hold RAM. Only these are ever touched.
+//! Regions that hold RAM. The module attempts no other regions.
 
 use crate::sev::addr::{
     PhysAddr,
@@ -11,7 +11,7 @@ use core::ops::Range;
 /// A region with RAM in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RamRegion {
-    /// Which GiB.
+    /// The region.
     pub(crate) region: Region,
     /// The NUMA node of its first online RAM.
     pub(crate) node: u32,
@@ -19,21 +19,21 @@ pub(crate) struct RamRegion {
 
 /// Splits ranges of RAM into regions.
 ///
-/// Ranges come in ascending order; a region that several of them share is reported once.
+/// The caller adds the ranges in ascending order. A region that several ranges share is reported once.
 #[derive(Default)]
 pub(crate) struct Splitter {
     next: u32,
 }
 
 impl Splitter {
-    /// Takes the range from `start` to `end`, both included, and calls `emit` with each region in
-    /// it that no range before has touched.
+    /// Adds the range from `start` to `end`, both inclusive, and calls `emit` with each region of the range that
+    /// no earlier range has touched.
     ///
-    /// Whatever lies beyond the architecture's address space is left out.
+    /// Regions beyond the architecture's physical address space are left out.
     ///
     /// # Errors
     ///
-    /// What `emit` returned.
+    /// The error that `emit` returned.
     pub(crate) fn add<E>(
         &mut self,
         start: u64,
@@ -63,7 +63,7 @@ pub(crate) fn index_of(ram: &[RamRegion], region: Region) -> Option<usize> {
     ram.binary_search_by_key(&region, |r| r.region).ok()
 }
 
-/// The places in an ascending list of those regions that lie in the `span` GiB from `first` on.
+/// The places, in an ascending list, of the regions that lie in the `span` GiB from `first` on.
 pub(crate) fn places(ram: &[RamRegion], first: Region, span: u32) -> Range<usize> {
     let end = first.gib().saturating_add(span);
     let begin = ram.partition_point(|r| r.region < first);

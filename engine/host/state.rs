@@ -2,8 +2,9 @@
 
 //! The state of a core.
 //!
-//! Pure: it follows from what was asked for, what RMPOPT_BASE reads, and whose the register is. What is read is
-//! the truth: RMPOPT_EN cannot be cleared while SNP is on, and the base may not move.
+//! Pure: the state follows from what was asked of the core, from the value that was read from RMPOPT_BASE, and
+//! from the owner of the register. The value that was read counts, not the value that was written: RMPOPT_EN cannot
+//! be cleared while SNP is on, and the base may not move.
 
 use super::window::Window;
 use crate::{
@@ -15,23 +16,23 @@ use crate::{
     sys::codec::Codec, //
 };
 
-/// Whose RMPOPT_BASE is.
+/// The owner of RMPOPT_BASE. The module does not write the register while the kernel owns it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// This module's.
+    /// This module.
     Module,
-    /// The kernel's, which has RMPOPT of its own.
+    /// The kernel, which has RMPOPT of its own.
     Kernel,
 }
 
 /// What was last asked of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// Nothing yet, or nothing since RMPOPT_BASE was found cleared.
+    /// Nothing was asked yet, or nothing since RMPOPT_BASE was found cleared.
     Nothing,
-    /// To be off.
+    /// RMPOPT was to be off.
     Off,
-    /// To be on, with a window from this region on.
+    /// RMPOPT was to be on, with a window that begins at this region.
     On(Region),
 }
 
@@ -58,26 +59,27 @@ impl Codec for Asked {
 /// The state of a core.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoreState {
-    /// RMPOPT_EN is 0, and nobody asked for anything else.
+    /// RMPOPT_EN is 0, as asked or because nothing was asked.
     Off,
-    /// On, as asked.
+    /// RMPOPT is on, with the window that was asked for.
     On,
-    /// On although it shall be off, or before anything was asked for: the processor keeps RMPOPT_EN.
+    /// RMPOPT is on although the module asked for off or for nothing: the processor keeps RMPOPT_EN.
     Kept,
-    /// On, with a window that is not the one asked for: the processor did not let the base move.
+    /// RMPOPT is on, with a window that was not asked for: the processor did not let the base move.
     OtherWindow,
-    /// The kernel has enabled it, which has RMPOPT of its own.
+    /// A kernel with RMPOPT of its own has enabled RMPOPT.
     Native,
-    /// The module has enabled it, and somebody else has cleared it since.
+    /// The module had enabled RMPOPT, and somebody else has cleared RMPOPT_BASE since.
     Cleared,
-    /// An access faulted. Nothing is tried until SNP comes on again or the administrator asks.
+    /// An access faulted. The core is left alone until SNP comes on again or the administrator writes `enabled`.
     TakenOut(Fault),
 }
 
 impl CoreState {
-    /// The state that follows from what was asked, what is read, and whose the register is.
+    /// The state of a core of which `asked` was asked last, whose RMPOPT_BASE was last read as `read`, and whose
+    /// RMPOPT_BASE belongs to `owner`.
     ///
-    /// A fault is not in it: see [`CoreState::TakenOut`].
+    /// Never [`CoreState::TakenOut`]: the caller must know of faults.
     pub(crate) fn of(asked: Asked, read: RmpoptBase, owner: Owner) -> Self {
         match (asked, read.enabled()) {
             (Asked::Nothing | Asked::Off, false) => Self::Off,
@@ -112,7 +114,7 @@ impl CoreState {
         }
     }
 
-    /// Whether a write that clears RMPOPT_EN is to be tried when the core shall be off.
+    /// Whether to write RMPOPT_BASE in order to switch the core off.
     pub(crate) const fn to_switch_off(self) -> bool {
         match self {
             Self::On | Self::OtherWindow | Self::Kept | Self::Cleared | Self::TakenOut(_) => true,
@@ -121,11 +123,11 @@ impl CoreState {
     }
 }
 
-/// The window with which a core is to be counted: `span` regions.
+/// The window of `span` regions with which the module reckons for a core.
 ///
-/// That is the one that it has where nobody moves it: where the register is the kernel's, and where
-/// the processor has `refused` the one that it shall have. Else the one that it shall have, `wanted`: it
-/// gets that before its next RMPOPT. `read` is `None` while nobody has looked.
+/// Where `owner` is the kernel, and where the processor has `refused` the window `wanted`, this is the window that
+/// `read` opens. Else it is `wanted`, which the core gets before its next RMPOPT. `read` is `None` where RMPOPT_BASE
+/// was not read yet.
 pub(crate) fn window_of(
     wanted: Option<Window>,
     read: Option<RmpoptBase>,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RAM and cores of the host, as one survey found them.
+//! The RAM and the cores of the host, as one survey found them.
 
 use super::{
     numa::NodeMap,
@@ -32,10 +32,10 @@ pub(crate) struct CoreEntry {
     pub(crate) core: Arc<Core>,
     /// The kernel thread that does the core's work, which outlives this survey too.
     pub(crate) worker: Arc<CoreThread>,
-    /// The first online thread of the core, preferably one that is not isolated. `None` while all are
-    /// offline.
+    /// The first online thread of the core that is not isolated; where all online threads are isolated, the first
+    /// of them. `None` while all threads are offline.
     pub(crate) representative: Option<Cpu>,
-    /// The representative was isolated at the time of the survey, and so were the core's other threads.
+    /// All online threads of the core were isolated at the time of the survey.
     pub(crate) isolated: bool,
 }
 
@@ -49,18 +49,18 @@ impl CoreEntry {
         }
     }
 
-    /// Whether the representative is isolated at this moment, and with it the core.
+    /// Whether the representative is isolated at this moment. The core counts as isolated then.
     pub(crate) fn isolated_now(&self) -> bool {
         self.representative.is_some_and(Cpu::isolated)
     }
 
-    /// The core's kernel thread and the CPU on which it works. `None` while no thread is online.
+    /// The core's kernel thread and the CPU on which it works. `None` while no thread of the core is online.
     pub(crate) fn at_work(&self) -> Option<(&Arc<CoreThread>, Cpu)> {
         Some((&self.worker, self.representative?))
     }
 }
 
-/// One survey of the host. It never changes; CPU and memory hotplug make another one.
+/// One survey of the host. It never changes; CPU and memory hotplug lead to another survey.
 pub(crate) struct Topology {
     /// Regions with RAM, ascending.
     pub(crate) ram: KVVec<RamRegion>,
@@ -71,8 +71,8 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// Looks at RAM and at the CPUs that are online. Cores known to `before` keep their index and
-    /// their state. May sleep.
+    /// Surveys RAM and the CPUs that are online. Cores that the earlier survey `before` contains keep their index
+    /// and their state. May sleep.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl Topology {
         let mut windows = KVVec::with_capacity(self.cores.len(), GFP_KERNEL)?;
         let mut last = None;
         for entry in self.cores.iter() {
-            // Cores of a node share their window, and follow each other.
+            // All cores of a node have the same window, and most of them are neighbours in the list.
             let node = entry.core.node();
             let window = match last {
                 Some((before, window)) if before == node => window,
@@ -147,7 +147,7 @@ impl Topology {
             }
             if let Some(entry) = self.cores.get_mut(index as usize) {
                 entry.core.set_node(cpu.node());
-                // Its last thread may have gone offline while nobody knew of this one.
+                // The last known thread of the core may have gone offline before `cpu` was known.
                 entry.core.set_leaving(false);
                 let isolated = cpu.isolated();
                 if entry.representative.is_none() || (entry.isolated && !isolated) {
@@ -168,7 +168,8 @@ impl Topology {
         Ok(index)
     }
 
-    /// Forgets which cores have a region optimised. May sleep: with many cores that takes a while.
+    /// Records for all cores that they are not known to have a region optimised. May sleep, because this takes a
+    /// while with many cores.
     pub(crate) fn forget(&self, place: usize) {
         cpu::cond_resched();
         if let Some(ram) = self.ram.get(place) {
@@ -201,7 +202,8 @@ impl Topology {
         })
     }
 
-    /// Regions with RAM that lie in the window of no core. `None` while RMPOPT is on nowhere. May sleep.
+    /// The number of regions with RAM that lie in the window of no core. `None` while no core has RMPOPT enabled.
+    /// May sleep.
     pub(crate) fn not_covered(&self) -> Option<usize> {
         let mut cores = self.cores.iter();
         cores.find(|entry| entry.representative.is_some() && entry.core.is_on())?;
@@ -213,7 +215,7 @@ impl Topology {
         *self.core_of.get(cpu.index())?
     }
 
-    /// The core of a CPU and its index. `None` for a CPU that was never online.
+    /// The core of a CPU, and the core's index. `None` for a CPU that was never online.
     pub(crate) fn core_of(&self, cpu: Cpu) -> Option<(usize, &CoreEntry)> {
         let index = self.index_of(cpu)? as usize;
         Some((index, self.cores.get(index)?))

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The part of memory that a core's table spans, and where it lies best.
+//! The window of a core, which is the part of memory that its table spans, and the choice of its place.
 //!
-//! With no more RAM than a table spans all windows are the same. With more, each core gets the
-//! window that covers most of the memory that its policy prefers.
+//! Where one table spans all of RAM, all windows are the same. Where there is more RAM, each core gets the window
+//! that covers most of the memory that the policy prefers.
 
 use super::region::RamRegion;
 use crate::{
@@ -11,10 +11,10 @@ use crate::{
     sys::codec::coded, //
 };
 
-/// Regions that a core's table spans on all processors so far: 2 TiB.
+/// The number of regions that a core's table spans on all known processors: 2 TiB.
 pub(crate) const SPAN: u32 = 2048;
 
-/// The distance of a node to itself in ACPI's SLIT. Others are farther, up to 255.
+/// The distance of a node to itself in ACPI's SLIT. The distance to other nodes is larger, up to 255.
 const LOCAL: u32 = 10;
 
 /// A core's window: `span` regions from `first` on.
@@ -27,7 +27,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// The place of a region in the window, `None` outside of it.
+    /// The place of a region in the window. `None` where the region lies outside the window.
     pub(crate) fn offset(&self, region: Region) -> Option<u32> {
         let offset = region.gib().checked_sub(self.first.gib())?;
         (offset < self.span).then_some(offset)
@@ -40,33 +40,33 @@ impl Window {
 }
 
 coded! {
-    /// What decides where windows lie.
+    /// The policy that places the windows of cores.
     #[derive(Default)]
     pub(crate) enum Policy {
-        /// The most RAM, near memory counting more by NUMA distance.
+        /// The window covers the most RAM. Memory counts more the nearer it is by NUMA distance.
         #[default]
         Auto = "auto",
-        /// From the lowest RAM on, the same for all cores.
+        /// All windows begin at the lowest RAM.
         All = "all",
-        /// The most RAM of the core's own node, then as [`Policy::Auto`].
+        /// The window covers the most RAM of the core's own node. Other memory counts as with [`Policy::Auto`].
         Node = "node",
-        /// The most RAM of the core's own socket, then as [`Policy::Auto`].
+        /// The window covers the most RAM of the core's own socket. Other memory counts as with [`Policy::Auto`].
         Socket = "socket",
     }
 }
 
-/// What the planner has to know about NUMA nodes.
+/// What [`place`] must know about NUMA nodes.
 pub(crate) trait Nodes {
-    /// The distance as in ACPI's SLIT, 10 to itself, more to others.
+    /// The distance between two nodes as in ACPI's SLIT: 10 from a node to itself, more to other nodes.
     fn distance(&self, from: u32, to: u32) -> u32;
 
     /// The socket of a node. `None` for a node without CPUs.
     fn socket(&self, node: u32) -> Option<u32>;
 }
 
-/// What a region of RAM on `to` is worth to a core on `from`.
+/// The weight of a region of RAM on node `to` for a core on node `from`.
 ///
-/// The preferred memory of a policy outweighs any amount of other memory that a window can hold.
+/// One region that the policy prefers outweighs all other regions that a window can hold.
 fn worth(policy: Policy, nodes: &impl Nodes, from: u32, to: u32) -> u64 {
     let near = u64::from((255 * LOCAL) / nodes.distance(from, to).max(LOCAL));
     let preferred = match policy {
@@ -86,7 +86,7 @@ fn worth(policy: Policy, nodes: &impl Nodes, from: u32, to: u32) -> u64 {
     }
 }
 
-/// The best window of `span` regions for the cores of a node; the lowest one if several are best.
+/// The best window of `span` regions for the cores of a node; the lowest of several equally good windows.
 ///
 /// `None` where there is no RAM. `ram` is ascending.
 pub(crate) fn place(
@@ -103,8 +103,9 @@ pub(crate) fn place(
     if policy == Policy::All || lowest.covers(ram.last()?.region) {
         return Some(lowest);
     }
-    // A best window may be shifted up until it begins at a region with RAM. So slide over those, the
-    // worth of what lies in the window kept up to date at both ends.
+    // Some best window begins at a region with RAM: any other can be shifted up to the next such region without
+    // losing RAM. So the loop tries a window from each region with RAM on; `sum` is the weight of the regions in
+    // it, updated at both ends.
     let mut best = lowest;
     let mut best_worth = 0;
     let mut sum = 0u64;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Claims: no two cores are at one region at a time.
+//! Claims on regions. A core claims a region before it attempts it, so that no two cores attempt one region at a
+//! time.
 
 use kernel::{
     prelude::*,
@@ -11,16 +12,17 @@ use kernel::{
     }, //
 };
 
-/// Whether a core is at a region at this moment, for each region.
+/// For each region, whether a core has claimed it at this moment.
 ///
-/// Words and not bits: cores at neighbouring regions do not wait for the same cache line as often.
+/// Each region has a word and not a bit, so that cores at neighbouring regions contend less often for one cache
+/// line.
 pub(super) struct Claims(KVVec<Atomic<u32>>);
 
 /// A claimed region. Dropping it releases the region.
 pub(super) struct Claim<'a>(&'a Atomic<u32>);
 
 impl Claims {
-    /// For so many regions, none of which is claimed. May sleep.
+    /// Claims on `regions` regions, none of which is claimed. May sleep.
     ///
     /// # Errors
     ///
@@ -33,10 +35,11 @@ impl Claims {
         Ok(Self(words))
     }
 
-    /// Claims a region for the calling core. `None` while another one is at it.
+    /// Claims a region for the calling core. `None` while another core has claimed it.
     pub(super) fn claim(&self, place: usize) -> Option<Claim<'_>> {
         let word = self.0.get(place)?;
-        // The guard is made only where the region was claimed: its drop would release another core's.
+        // The guard is made only where this call claimed the region: dropping it elsewhere would release another
+        // core's claim.
         match word.cmpxchg(0, 1, Acquire) {
             Ok(_) => Some(Claim(word)),
             Err(_) => None,

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RMPOPT_BASE of one core: set, moved, switched off, and what was read afterwards.
+//! Writes RMPOPT_BASE of one core: opens a window, moves it, switches RMPOPT off.
 //!
-//! What is read is the truth: while SNP is on the processor may keep RMPOPT_EN and the base.
+//! Each function reads the register back and records the value that it read: while SNP is on, the processor may
+//! keep RMPOPT_EN and the base in spite of a write.
 
 use crate::{
     engine::host::{
@@ -28,16 +29,15 @@ use crate::{
     }, //
 };
 
-/// Opens a window from `first` on, unless the core has it or has refused it before. What is read
-/// afterwards is recorded.
+/// Opens a window that begins at `first`, unless the core has that window or the processor has refused it before.
+/// Records the value that is read afterwards. `base` is the present value of RMPOPT_BASE.
 ///
-/// The processor may keep the base where it is while SNP is on: then the core goes on with the window
-/// that it has.
+/// While SNP is on the processor may keep the base: then the core keeps the window that it has.
 ///
 /// # Errors
 ///
-/// The fault of the write, or #UD, where RMPOPT is off afterwards; [`Fault::Initialising`], where nothing
-/// was written and nothing is recorded.
+/// The fault of the write, or #UD without such a fault, where RMPOPT is off afterwards. [`Fault::Initialising`]
+/// while SNP is being initialised: then nothing was written or recorded.
 pub(super) fn open_window(
     on: &OnCpu,
     core: &Core,
@@ -68,11 +68,11 @@ pub(super) fn open_window(
     Ok(())
 }
 
-/// Moves the window of the core of `cpu`, if it is on; tells whether the processor has kept it from
-/// moving. What is read afterwards is recorded in either case.
+/// Moves the window of the core of `cpu` to `first`, if the core is on. Returns whether the processor refused the
+/// move. Records the value that is read afterwards in either case.
 ///
-/// A core that could not be reached gets its window before its next RMPOPT, and so does one while SNP is
-/// being initialised, which clears RMPOPT_BASE anyhow.
+/// Returns `false` also where the core could not be reached and while SNP is being initialised, which clears
+/// RMPOPT_BASE: the core gets its window before its next RMPOPT.
 ///
 /// In thread context on `cpu`.
 pub(crate) fn move_window(topology: &Topology, cpu: Cpu, first: Region) -> bool {
@@ -103,11 +103,10 @@ pub(crate) fn move_window(topology: &Topology, cpu: Cpu, first: Region) -> bool 
     !matches!(moved, None | Some(Ok(true)))
 }
 
-/// Attempts to switch RMPOPT off on the core that the caller is on, if the module had switched it on.
+/// Attempts to switch RMPOPT off on the calling core, if the module had switched it on.
 ///
-/// What is read afterwards is recorded: while SNP is on the processor may keep RMPOPT_EN, and with it the
-/// table. A fault of the write is no news. While SNP is being initialised nothing is written, and nothing
-/// recorded.
+/// Records the value that is read afterwards: while SNP is on the processor may keep RMPOPT_EN, and with it the
+/// table. A fault of the write is ignored. While SNP is being initialised nothing is written or recorded.
 pub(crate) fn switch_off(topology: &Topology, on: &OnCpu) {
     let Some((_, entry)) = topology.core_of(on.cpu()) else {
         return;
@@ -120,7 +119,8 @@ pub(crate) fn switch_off(topology: &Topology, on: &OnCpu) {
     let Ok(before) = rmpopt::base(on) else {
         return;
     };
-    // Where somebody else has cleared it nothing is written: before the end of SNP_INIT nobody may.
+    // Where somebody else has cleared the register, nothing is written: an initialisation of SNP may have done
+    // it, and before the end of SNP_INIT nobody may write.
     let write = before != rest && (before.enabled() || rest.enabled());
     if write && rmpopt::set_base(on, rest) == Err(Fault::Initialising) {
         return;
@@ -129,7 +129,7 @@ pub(crate) fn switch_off(topology: &Topology, on: &OnCpu) {
         return;
     };
     if rest.enabled() {
-        // It was taken over from the kernel, and is the kernel's again.
+        // The module had taken the register over from the kernel, and gives it back.
         core.clear_fault();
         core.record(Asked::Nothing, after);
         core.set_owner(Owner::Kernel);
@@ -143,9 +143,10 @@ pub(crate) fn switch_off(topology: &Topology, on: &OnCpu) {
     core.record(Asked::Off, after);
 }
 
-/// Looks whether the core of `cpu` still has the RMPOPT_BASE that was set; records it where not.
+/// Looks whether somebody has cleared RMPOPT_BASE on the core of `cpu`, records that, and returns whether it was
+/// cleared.
 ///
-/// Tells whether it was cleared. In thread context on `cpu`.
+/// In thread context on `cpu`.
 pub(crate) fn find_cleared(topology: &Topology, cpu: Cpu) -> bool {
     let Some((_, entry)) = topology.core_of(cpu) else {
         return false;
@@ -162,8 +163,8 @@ pub(crate) fn find_cleared(topology: &Topology, cpu: Cpu) -> bool {
     cleared
 }
 
-/// `cpu` goes offline. With the last thread of a core RMPOPT is switched off, where the processor lets it
-/// be, as nobody could do that later.
+/// Handles that `cpu` goes offline. If `cpu` is the last online thread of its core, RMPOPT is switched off where
+/// the processor allows that: with no thread online nobody could do it later.
 ///
 /// In thread context on `cpu`, under the hotplug lock.
 pub(crate) fn leave(topology: &Topology, cpu: Cpu) {
@@ -173,12 +174,12 @@ pub(crate) fn leave(topology: &Topology, cpu: Cpu) {
     if topology.cpus_of(index).all(|other| other == cpu) {
         entry.core.set_leaving(true);
         OnCpu::exactly(cpu, |on| switch_off(topology, on));
-        // What a core keeps while it is offline is asked for when it is back.
+        // The core may keep its table while it is offline: it is asked when it comes back.
         entry.core.set_known(false);
     }
 }
 
-/// `cpu` has come online.
+/// Handles that `cpu` has come online.
 ///
 /// In thread context, under the hotplug lock.
 pub(crate) fn arrive(topology: &Topology, cpu: Cpu) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One core looks whether it still has what it is known to have. It only asks, and scans nothing.
+//! Checks on one core whether it still has the regions that it is known to have. The core executes RMPOPT in its
+//! report form only, which scans nothing.
 //!
-//! Pure: the core is behind the trait [`Reporter`].
+//! Pure: the trait [`Reporter`] hides the core.
 
 use super::core_round::{
     CoreOps,
@@ -13,7 +14,7 @@ use crate::engine::bitmap::{
     Word, //
 };
 
-/// A core that can also be asked.
+/// What a check needs from the core that it runs on.
 pub(crate) trait Reporter: CoreOps {
     /// Whether the core is known to have the region optimised.
     fn has(&self, place: usize) -> bool;
@@ -26,8 +27,8 @@ pub(crate) trait Reporter: CoreOps {
     fn report(&self, place: usize) -> Result<bool, Stop>;
 }
 
-/// Asks for all of `regions` places that the core is known to have, and marks those as `missing` that it
-/// does not have.
+/// Asks the core for each of the first `regions` places that it is known to have, and marks a place in `missing`
+/// where the core does not have it.
 ///
 /// # Errors
 ///

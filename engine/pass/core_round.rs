@@ -2,7 +2,7 @@
 
 //! What one core does in one round of a pass.
 //!
-//! Pure: the core is behind the trait [`CoreOps`], so that a fake can drive every race.
+//! Pure: the trait [`CoreOps`] hides the core, so that tests can produce every race with a fake core.
 
 use super::sets::Sets;
 use crate::engine::{
@@ -13,46 +13,46 @@ use crate::engine::{
 /// Why a core stops before its work is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stop {
-    /// The work no longer runs on its core: the CPU went offline.
+    /// The work does not run on its core any more: the CPU went offline.
     Moved,
     /// The core answered with a fault and is taken out.
     Faulted,
     /// SNP went off, or somebody else has cleared RMPOPT_BASE.
     Cleared,
-    /// Somebody asked for it: switched off, or unloading.
+    /// Somebody asked for the end of the work: RMPOPT was switched off, or the module is being unloaded.
     Asked,
 }
 
-/// What a core answers to an attempt.
+/// A core's answer to an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CoreAnswer {
     /// The region is optimised on this core now.
     Optimised,
-    /// It is not: it holds an assigned page.
+    /// The region is not optimised on this core: it holds an assigned page.
     Held,
-    /// Another core is at it, or this one does not reach it: nothing was done.
+    /// The core did nothing: another core has claimed the region, or it lies outside this core's window.
     Busy,
 }
 
-/// What a round needs from the core that it runs on. Regions are places in the list of RAM.
+/// What a round needs from the core that it runs on. A region is named by its place in the list of RAM.
 pub(crate) trait CoreOps {
-    /// Attempts one region, unless another core is at it: cores that meet in a region slow each other
-    /// down twenty-fold.
+    /// Attempts one region, unless another core has claimed it: cores that attempt one region at the same time
+    /// slow each other down twenty-fold.
     ///
     /// # Errors
     ///
     /// The reason to stop.
     fn attempt(&self, place: usize) -> Result<CoreAnswer, Stop>;
 
-    /// A point between two regions, at which others may have the core.
+    /// Lets other tasks have the core. The round calls this before each region.
     ///
     /// # Errors
     ///
     /// The reason to stop.
     fn yield_point(&self) -> Result<(), Stop>;
 
-    /// Backs off while other cores are at every remaining region. The delay doubles with `times`, the number
-    /// of consecutive calls, up to a limit.
+    /// Backs off while other cores hold every remaining region. The delay doubles per consecutive call, up to a
+    /// limit; `times` is the number of consecutive calls.
     ///
     /// # Errors
     ///
@@ -63,13 +63,13 @@ pub(crate) trait CoreOps {
     fn lacks(&self, place: usize) -> bool;
 }
 
-/// The first round: verifies those of the open regions that `mine` names.
+/// The first round: the core verifies the open regions for which `mine` is true.
 ///
-/// Each becomes free or held. What is still open afterwards was not reached.
+/// Each verified region becomes free or held. A region that is still open afterwards was not verified.
 ///
 /// # Errors
 ///
-/// The reason why the core has stopped. What it has done until then counts.
+/// The reason why the core has stopped. The results until then count.
 pub(crate) fn lead<W: Word, C: CoreOps>(
     sets: &Sets<'_, W>,
     core: &C,
@@ -84,7 +84,7 @@ pub(crate) fn lead<W: Word, C: CoreOps>(
         match core.attempt(place)? {
             CoreAnswer::Optimised => sets.free.set(place),
             CoreAnswer::Held => sets.held.set(place),
-            // A region has one leader. What is still open is led again.
+            // The region stays open, and the pass leads it again.
             CoreAnswer::Busy => continue,
         };
         tally.count(sets.free.test(place));
@@ -93,11 +93,11 @@ pub(crate) fn lead<W: Word, C: CoreOps>(
     Ok(())
 }
 
-/// The second round: attempts what the leaders found free, from `start` on.
+/// The second round: the core attempts the regions that the leaders found free, beginning at `start`.
 ///
 /// # Errors
 ///
-/// The reason why the core has stopped. What it has done until then counts.
+/// The reason why the core has stopped. The results until then count.
 pub(crate) fn follow<W: Word, C: CoreOps>(
     sets: &Sets<'_, W>,
     core: &C,
@@ -120,7 +120,7 @@ pub(crate) fn follow<W: Word, C: CoreOps>(
                     tally.count(false);
                     sets.raced.set(place);
                 }
-                // This one is attempted again after all others.
+                // The outer loop attempts this region again after all others.
                 CoreAnswer::Busy => busy = true,
             }
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A core at work, on the core itself.
+//! The work of one core in a pass or check, executed on the core itself.
 
 use super::{
     core_base,
@@ -50,29 +50,28 @@ use kernel::{
     }, //
 };
 
-/// A core at work, through its representative.
+/// A core at work. Its representative executes the work.
 pub(super) struct CoreWork<'a> {
     order: &'a Order<'a>,
     survey: &'a Survey,
     core: &'a Core,
     cpu: Cpu,
-    /// The core's window, which stays for the length of a pass.
+    /// The core's window, which does not change during a pass.
     window: Option<Window>,
-    /// When the slice began.
+    /// When the current slice began.
     slice: Cell<Instant<Monotonic>>,
 }
 
-/// How long a core backs off at first, in microseconds: the time of some RMPOPT.
+/// How long a core backs off the first time, in microseconds: about as long as a few RMPOPT take.
 const SHORTEST_DELAY: u64 = 50;
-/// How often in a row that doubles.
+/// How often the delay doubles at most.
 const DOUBLINGS: u32 = 3;
 
-/// How often in a row RMPOPT_BASE may be cleared at work before that counts as the core's own fault.
+/// How often in a row RMPOPT_BASE may be found cleared at work. One more time, and the core is taken out.
 const CLEARINGS: u32 = 3;
 
 impl<'a> CoreWork<'a> {
-    /// Begins to work on `cpu`: sees to it that RMPOPT_BASE is what it shall be, and that it is known what
-    /// the core has.
+    /// Begins to work on `cpu`: opens the core's window, and asks the core for its regions if they are not known.
     ///
     /// In thread context on `cpu`.
     ///
@@ -104,35 +103,35 @@ impl<'a> CoreWork<'a> {
         Ok(work)
     }
 
-    /// Records that the core has everything that it can have.
+    /// Records that the core has completed a pass.
     pub(super) fn record_complete(&self) {
         self.core.set_complete(true);
     }
 
-    /// Records that the core has done all that was asked of it.
+    /// Records that the core has finished its work.
     pub(super) fn record_success(&self) {
         self.core.record_success();
     }
 
-    /// Sees to it that RMPOPT_BASE is what it shall be, as far as the processor lets it.
+    /// Sets RMPOPT_BASE to the window that the core is to have, as far as the processor allows it.
     fn set_base(&self) -> Result<(), Stop> {
-        // Preemption is off in there: nothing may sleep.
+        // Preemption is off in the closure: it must not sleep.
         let result = self.on_core(|on| {
-            // The core's hotplug callback runs on this CPU too, and cannot come in between here.
+            // The core's hotplug callback runs on this CPU too, and so cannot run during this closure.
             if self.core.leaving() {
                 return Ok(Err(Stop::Moved));
             }
             let base = rmpopt::base(on)?;
             let on_before = matches!(self.core.state(), CoreState::On | CoreState::OtherWindow);
             if on_before && !base.enabled() {
-                // Cleared while nobody looked, as an initialisation of SNP does.
+                // Somebody has cleared the register since the last pass, as an initialisation of SNP does.
                 self.core.record_off();
                 return Ok(Err(Stop::Cleared));
             }
             self.core.set_owner(self.order.owner);
             if self.order.owner == Owner::Kernel {
                 self.core.record(Asked::Nothing, base);
-                // Where it is off the kernel may switch it on later, which the thread notices.
+                // Where RMPOPT is off the kernel may switch it on later; the thread looks for that.
                 return Ok(base.enabled().then_some(()).ok_or(Stop::Asked));
             }
             if self.order.native && self.core.asked() == Asked::Nothing {
@@ -150,14 +149,15 @@ impl<'a> CoreWork<'a> {
         result
     }
 
-    /// Asks the core for everything that it has, as it was on before anybody looked. Nothing is scanned.
+    /// Asks the core for all regions that it has optimised, because it was on before the module asked it. Nothing
+    /// is scanned.
     fn ask_for_all(&self) -> Result<(), Stop> {
         self.core.table().wipe();
         for ram in self.survey.topology.ram.iter() {
             let Some(offset) = self.offset(ram.region) else {
                 continue;
             };
-            // This is not ended early: the files show what came out while RMPOPT is not enabled.
+            // `abort` does not end this loop: the files show the answers also while `enabled` is off.
             self.end_slice();
             if self.on_core(|on| rmpopt::query(on, ram.region))? {
                 self.core.table().set(offset);
@@ -167,7 +167,7 @@ impl<'a> CoreWork<'a> {
         Ok(())
     }
 
-    /// Lets others have the core once the slice is over.
+    /// Lets other tasks have the core if the slice is over.
     fn end_slice(&self) {
         let slice = Delta::from_micros(self.order.settings.slice_us().into());
         if self.slice.get().elapsed() >= slice {
@@ -176,7 +176,7 @@ impl<'a> CoreWork<'a> {
         }
     }
 
-    /// Runs `f` on the core, and takes the core out if it faults.
+    /// Runs `f` on the core. Where `f` faults and the fault is the core's own, takes the core out.
     fn on_core<R>(&self, f: impl FnOnce(&OnCpu) -> Result<R, Fault>) -> Result<R, Stop> {
         match OnCpu::exactly(self.cpu, f) {
             None => Err(Stop::Moved),
@@ -185,10 +185,11 @@ impl<'a> CoreWork<'a> {
         }
     }
 
-    /// Tells whether a fault is the end of SNP, which concerns all cores, or this core's own.
+    /// Handles a fault: it may come from a change of SNP, which concerns all cores, or be this core's own, which
+    /// takes the core out.
     fn judge(&self, fault: Fault) -> Stop {
         if fault == Fault::Initialising {
-            // The thread sees the initialisation too, and has everything attempted again.
+            // The thread sees the initialisation too, and orders an attempt on all regions.
             return Stop::Cleared;
         }
         let still_on = OnCpu::exactly(self.cpu, |on| {
@@ -198,7 +199,7 @@ impl<'a> CoreWork<'a> {
         });
         match (still_on, fault) {
             (None, _) => return Stop::Moved,
-            // Its last thread goes offline, and has switched it off.
+            // The core's last thread goes offline, and has switched RMPOPT off.
             _ if self.core.leaving() => return Stop::Moved,
             (Some((false, _)), _) => return self.find_snp_off(),
             (Some((true, false)), Fault::InvalidOpcode) if self.core.clearings() < CLEARINGS => {
@@ -217,9 +218,9 @@ impl<'a> CoreWork<'a> {
         Stop::Faulted
     }
 
-    /// SNP is off, which says nothing about this core.
+    /// Handles that SNP is off: the core is switched off and not taken out.
     fn find_snp_off(&self) -> Stop {
-        // A shutdown of SNP may have left RMPOPT enabled, and nobody would clear it later.
+        // A shutdown of SNP may have left RMPOPT enabled, and nobody else would clear it later.
         OnCpu::exactly(self.cpu, |on| {
             if self.core.owner() == Owner::Module
                 && rmpopt::base(on).is_ok_and(|base| base.enabled())
@@ -232,14 +233,14 @@ impl<'a> CoreWork<'a> {
         Stop::Cleared
     }
 
-    /// RMPOPT_BASE was cleared by somebody else while SNP is on.
+    /// Handles that somebody else has cleared RMPOPT_BASE while SNP is on.
     fn find_cleared(&self) -> Stop {
         self.core.record_cleared();
         self.order.events.core_cleared();
         Stop::Cleared
     }
 
-    /// A region by its place.
+    /// The region at a place in the list of RAM.
     fn ram(&self, place: usize) -> Option<&RamRegion> {
         self.survey.topology.ram.get(place)
     }
@@ -249,7 +250,7 @@ impl<'a> CoreWork<'a> {
         Some(self.window?.offset(region)? as usize)
     }
 
-    /// The same for the region at a place.
+    /// The place in the core's table of the region at `place` in the list of RAM.
     fn offset_at(&self, place: usize) -> Option<usize> {
         self.offset(self.ram(place)?.region)
     }
@@ -260,11 +261,11 @@ impl CoreOps for CoreWork<'_> {
         let Some(ram) = self.ram(place) else {
             return Ok(CoreAnswer::Held);
         };
-        // A core whose window did not move as planned leaves to others what it cannot reach.
+        // The processor may have kept this core's window elsewhere: other cores attempt the regions outside it.
         let Some(offset) = self.offset(ram.region) else {
             return Ok(CoreAnswer::Busy);
         };
-        // Claimed and released without being preempted in between: nobody waits long for a claim.
+        // The core claims and releases the region with preemption off: no other core waits long for a claim.
         let won = self.on_core(|on| {
             let claim = self.survey.sets.claim(place);
             claim

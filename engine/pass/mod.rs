@@ -2,12 +2,12 @@
 
 //! A pass: one attempt over a set of regions, carried out by all cores.
 //!
-//! [`runner`] carries it out in two [`rounds`], with the leaders that [`plan`] chooses. [`core_round`] is what
-//! one core does in a round, [`core_work`] is the core that does it, [`core_base`] is that core's RMPOPT_BASE.
-//! What is known of the regions is in the [`region_sets`] of a [`survey`].
+//! [`runner`] carries a pass out in two [`rounds`], with the leaders that [`plan`] chooses. [`core_round`] holds
+//! what one core does in a round, [`core_work`] executes that on the core, and [`core_base`] writes the core's
+//! RMPOPT_BASE. The [`region_sets`] of a [`survey`] hold what passes have found out about the regions.
 //!
-//! When there is a pass, and over which regions, is decided in [`super::control`] and comes as an
-//! [`order`]. May use [`super::host`], the engine's leaves, `sev/` and `sys/`.
+//! [`super::control`] decides when there is a pass and over which regions, and passes an [`order`]. This room may
+//! use [`super::host`], the engine's leaves, `sev/` and `sys/`.
 
 mod claim;
 pub(crate) mod core_base;

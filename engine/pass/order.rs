@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pass is asked to do, and by whom.
+//! What a pass is to do, and the settings and callbacks that apply to it.
 
 use super::progress::Progress;
 use crate::engine::{
@@ -15,57 +15,58 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// How much a pass shall do. Ordered: the larger one includes the smaller one.
+/// Which regions a pass attempts. Ordered: a larger value includes all smaller ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Attempt {
-    /// Nothing.
+    /// No regions.
     #[default]
     None,
-    /// What is known to be free, on the cores that do not have it yet.
+    /// The open regions, and the free regions on the cores that do not have them yet.
     Fill,
-    /// The dirty regions, and what [`Attempt::Fill`] does.
+    /// The dirty regions, and those of [`Attempt::Fill`].
     Dirty,
-    /// All of RAM on all cores.
+    /// All regions on all cores.
     All,
 }
 
-/// What cores at work have to tell. Called in thread context, with preemption on or off: nothing in there
-/// may sleep.
+/// The callbacks by which cores at work report events. They are called in thread context, with preemption on or
+/// off: an implementation must not sleep.
 pub(crate) trait Events: Sync {
-    /// A core's RMPOPT_BASE was cleared by somebody else, or SNP is off.
+    /// A core found its RMPOPT_BASE cleared by somebody else, or SNP off.
     fn core_cleared(&self);
 
-    /// Another thread has to represent a core: CPUs came or went, or isolation has changed.
+    /// A core may need another representative: CPUs were added or removed, or isolation has changed.
     fn host_changed(&self);
 }
 
-/// The circumstances under which cores work, as plain values and as what may change meanwhile.
+/// The settings and callbacks that apply to the work of cores. Values that may change during the work are behind
+/// references.
 #[derive(Clone, Copy)]
 pub(crate) struct Order<'a> {
-    /// The work shall end early.
+    /// The work must end early.
     pub(crate) abort: &'a Atomic<bool>,
-    /// For the length of a slice, which takes effect at once.
+    /// The settings, from which cores read the length of a slice at each yield point.
     pub(crate) settings: &'a Settings,
     /// What is done with isolated cores in this pass.
     pub(crate) isolated: Isolated,
-    /// Whose RMPOPT_BASE is.
+    /// Who owns RMPOPT_BASE.
     pub(crate) owner: Owner,
-    /// The kernel has RMPOPT of its own: what is taken over is given back in the end.
+    /// The kernel has RMPOPT of its own: the module gives RMPOPT_BASE back to it in the end.
     pub(crate) native: bool,
-    /// How far the pass is.
+    /// The progress of the pass, which cores update.
     pub(crate) progress: &'a Progress,
-    /// Who learns of events.
+    /// The receiver of events.
     pub(crate) events: &'a dyn Events,
 }
 
 impl Order<'_> {
-    /// Whether the work shall end early.
+    /// Whether the work must end early.
     pub(crate) fn aborting(&self) -> bool {
         self.abort.load(Relaxed)
     }
 
-    /// How many seconds in a row a core's thread may be kept from running before the core is left out:
-    /// fewer where somebody waits for the end.
+    /// The number of seconds for which other tasks may keep a core's thread from running before the core is left
+    /// out. It is smaller while somebody waits for the end of the work.
     pub(super) fn patience(&self) -> u32 {
         if self.aborting() {
             1

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who does what in a pass: a leader for each region, a starting point for each follower.
+//! Plans a pass: chooses a leader for each region and a starting place for each follower.
 
 use crate::{
     engine::host::{
@@ -15,12 +15,12 @@ use crate::{
 pub(crate) struct PlanCore {
     /// The NUMA node of the core.
     pub(crate) node: u32,
-    /// Its window. `None` while the core cannot run RMPOPT.
+    /// The core's window. `None` while the core cannot execute RMPOPT or does not take part.
     pub(crate) window: Option<Window>,
 }
 
-/// How many cores of a node share one leader. One is enough for a node of this size; a larger one,
-/// which has more memory to verify, gets another leader for each as many cores.
+/// The number of cores per leader of a node. A node with up to this number of cores has one leader. A larger node,
+/// which has more memory to verify, gets one more leader for each further group of this number of cores.
 const CORES_PER_LEADER: usize = 64;
 
 /// The most leaders that a node gets.
@@ -34,7 +34,7 @@ struct Team {
 }
 
 impl Team {
-    /// Every [`CORES_PER_LEADER`]th of the node's cores that can work, beginning with the first.
+    /// Every [`CORES_PER_LEADER`]th of the node's cores that have a window, beginning with the first.
     fn of(node: u32, cores: impl Iterator<Item = PlanCore>) -> Self {
         let mut team = Self {
             node,
@@ -52,7 +52,7 @@ impl Team {
         team
     }
 
-    /// The member whose turn a region is, if its window covers it.
+    /// The member that leads a region, if the member's window covers the region. Regions go round the members.
     fn leader(&self, region: Region) -> Option<u16> {
         let turn = region.gib().checked_rem(self.size)? as usize;
         let (core, window) = (*self.members.get(turn)?)?;
@@ -62,13 +62,13 @@ impl Team {
 
 /// Chooses the core that verifies each of the `wanted` places of `ram` first.
 ///
-/// Each node's regions are led by cores of that node, because a segment of the RMP lies on the node
-/// of its memory. Where the node's leaders do not cover a region, the first core of the node that
-/// does leads it, else the first core of all that does. `leaders[i]` becomes the index of the core
-/// for `ram[i]`, `None` where no core's window covers it or it is not wanted. `cores` yields the
-/// cores in the order of their indices, as often as it is called.
+/// Cores of a node lead the regions of that node, because a segment of the RMP lies on the node of its memory.
+/// Where the windows of the node's leaders do not cover a region, the first core of the node whose window covers
+/// it leads it; where there is no such core, the first core of any node whose window covers it.
 ///
-/// There is an index for each region, so it is a small one: no kernel has more than 8192 CPUs.
+/// `leaders[i]` becomes the index of the core that leads `ram[i]`; `None` where no core's window covers the region
+/// or `wanted(i)` is false. Each call of `cores` returns the cores in the order of their indices. An index has 16
+/// bits, because there is one for each region: no kernel has more than 8192 CPUs.
 pub(crate) fn leaders<I>(
     ram: &[RamRegion],
     wanted: impl Fn(usize) -> bool,
@@ -99,8 +99,8 @@ pub(crate) fn leaders<I>(
     }
 }
 
-/// The place in a list of `regions` at which follower `index` of `count` starts, so that followers
-/// of the same speed never meet.
+/// The place in a list of `regions` regions at which follower `index` of `count` followers starts: followers that
+/// start apart and are equally fast never attempt the same region at the same time.
 pub(crate) fn start(index: usize, count: usize, regions: usize) -> usize {
     index
         .checked_mul(regions)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How far a pass is.
+//! The progress of a pass.
 
 use crate::sys::{
     codec::coded,
@@ -51,12 +51,12 @@ impl Progress {
         self.step.set(step);
     }
 
-    /// One part of the step is done.
+    /// Records that one part of the step is done.
     pub(crate) fn advance(&self) {
         self.done.fetch_add(1, Relaxed);
     }
 
-    /// How far it is, while `open` regions are still to be verified.
+    /// The progress to show, while `open` regions are still to be verified.
     pub(crate) fn at(&self, open: usize) -> impl fmt::Display {
         let total = self.total.load(Relaxed);
         let open = u32::try_from(open).unwrap_or(u32::MAX);
@@ -68,14 +68,14 @@ impl Progress {
     }
 }
 
-/// How far a pass is: so many of so many.
+/// The progress to show: `(done, total)`.
 enum At {
     Pending,
     Verified(u32, u32),
     Filled(u32, u32),
 }
 
-/// As one line: `running: 3 of 12 regions verified`, or `pending` where none runs yet.
+/// Shown as `running: 3 of 12 regions verified`, or as `pending` where no pass runs yet.
 impl fmt::Display for At {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

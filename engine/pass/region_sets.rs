@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of the regions of a survey: the bitmaps and claims of its passes.
+//! The bitmaps and claims of a survey's regions, in which passes store what they find out.
 
 use super::{
     claim::{
@@ -18,8 +18,8 @@ use kernel::{
     sync::atomic::Atomic, //
 };
 
-/// The bitmaps over the regions of a survey, by place in its list of RAM. All of it may be used from any CPU
-/// at any time.
+/// The bitmaps over the regions of a survey, by place in its list of RAM. All methods may be called from any CPU at
+/// any time.
 pub(crate) struct RegionSets {
     open: KVVec<Atomic<u64>>,
     free: KVVec<Atomic<u64>>,
@@ -31,7 +31,7 @@ pub(crate) struct RegionSets {
 }
 
 impl RegionSets {
-    /// Sets over so many regions, all of them empty. May sleep.
+    /// Empty sets over `regions` regions. May sleep.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl RegionSets {
         })
     }
 
-    /// The sets through which regions go in a pass.
+    /// The sets that a pass uses.
     pub(crate) fn of_pass(&self) -> Sets<'_, Atomic<u64>> {
         Sets {
             open: self.open(),
@@ -78,37 +78,37 @@ impl RegionSets {
         Bits(&self.raced)
     }
 
-    /// Regions that a core lacked in the last check although it should have them.
+    /// Regions that a core was known to have, and lacked in the last check.
     pub(crate) fn missing(&self) -> Bits<'_, Atomic<u64>> {
         Bits(&self.missing)
     }
 
-    /// Regions that the next pass attempts, whatever else is known of them. Anybody may mark one at any
+    /// Regions that the next pass attempts even where they count as free or held. Anybody may mark a region at any
     /// time.
     pub(crate) fn dirty(&self) -> Bits<'_, Atomic<u64>> {
         Bits(&self.dirty)
     }
 
-    /// Claims a region for the calling core. `None` while another one is at it.
+    /// Claims a region for the calling core. `None` while another core has claimed it.
     pub(super) fn claim(&self, place: usize) -> Option<Claim<'_>> {
         self.claims.claim(place)
     }
 
-    /// The region is to be verified again.
+    /// Makes the region open, so that a leader verifies it again.
     pub(crate) fn reopen(&self, place: usize) {
         self.free().clear(place);
         self.held().clear(place);
         self.open().set(place);
     }
 
-    /// The region counts as free.
+    /// Makes the region free.
     pub(crate) fn set_free(&self, place: usize) {
         self.open().clear(place);
         self.held().clear(place);
         self.free().set(place);
     }
 
-    /// The region counts as held.
+    /// Makes the region held.
     pub(crate) fn set_held(&self, place: usize) {
         self.open().clear(place);
         self.free().clear(place);

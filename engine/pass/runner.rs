@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Carries a pass out: leaders on one core or a few of each node, then followers on all cores.
+//! Carries a pass out: first leaders on one or a few cores of each node, then followers on all cores.
 
 use super::{
     core_base,
@@ -72,24 +72,24 @@ use kernel::{
     }, //
 };
 
-/// What a pass needs, allocated before it begins: nothing is allocated in a pass.
+/// The memory that a pass needs. It is allocated before the pass: a pass allocates nothing.
 pub(crate) struct Runner {
     survey: Arc<Survey>,
     batch: Batch,
-    /// The leading core of each region.
+    /// The index of the leading core, by place of the region.
     leaders: KVVec<Option<u16>>,
-    /// Whether a core leads anything.
+    /// Whether a core leads any region, by index of the core.
     leading: KVVec<bool>,
-    /// Whether a core takes part in this pass.
+    /// Whether a core takes part in this pass, by index of the core.
     taking_part: KVVec<bool>,
-    /// Whether a core has anything to do as a follower.
+    /// Whether a core has regions to attempt as a follower, by index of the core.
     following: KVVec<bool>,
-    /// Whether a core was left out since [`Runner::take_behind`], because its thread was not run.
+    /// Whether a core was left out since [`Runner::take_behind`], because its thread did not get to run.
     behind: bool,
 }
 
 impl Runner {
-    /// Prepares for this survey. May sleep.
+    /// Allocates a runner for `survey`. May sleep.
     ///
     /// # Errors
     ///
@@ -107,9 +107,10 @@ impl Runner {
         })
     }
 
-    /// Attempts what `attempt` says on all cores that can. Sleeps until that is done.
+    /// Makes a pass over the regions that `attempt` names, on all cores that can take part. Sleeps until the pass
+    /// is over.
     ///
-    /// Returns what it cost; what came out of it is in the region sets.
+    /// Returns what the pass cost; the region sets hold its results.
     pub(crate) fn pass(&mut self, order: &Order<'_>, attempt: Attempt) -> PassOutcome {
         let begin = Instant::<Monotonic>::now();
         let survey = self.survey.clone();
@@ -133,7 +134,7 @@ impl Runner {
         };
         rounds::run(&survey.sets.of_pass(), survey.sets.dirty(), &mut cores);
         let all = begin.elapsed();
-        // Where nobody followed all of it was the leaders'.
+        // Where no core followed, the leaders took all of the time.
         let led = cores.led.unwrap_or(all);
         order.progress.begin(Step::Idle, 0);
         let mut outcome = PassOutcome {
@@ -147,7 +148,7 @@ impl Runner {
         outcome
     }
 
-    /// Forgets what is known of all regions.
+    /// Makes all regions open, and forgets which cores have them.
     fn open_all(&self) {
         let sets = &self.survey.sets;
         sets.dirty().wipe();
@@ -159,7 +160,7 @@ impl Runner {
         }
     }
 
-    /// Forgets what is known of the dirty regions.
+    /// Makes the dirty regions open, and forgets which cores have them.
     fn open_dirty(&self) {
         let sets = &self.survey.sets;
         for place in sets.dirty().iter_from(0) {
@@ -169,7 +170,7 @@ impl Runner {
         }
     }
 
-    /// Asks all cores for what they are known to have. What one does not have is marked as missing.
+    /// Asks each core for the regions that it is known to have, and marks those that it lacks as missing.
     pub(crate) fn check(&mut self, order: &Order<'_>) {
         self.select_cores(order);
         let survey = &self.survey;
@@ -186,19 +187,19 @@ impl Runner {
         self.behind |= missing.any();
     }
 
-    /// Whether a core was left out since this was last called, because its thread was not run: then it
-    /// may lack something.
+    /// Whether a core was left out since the last call, because its thread did not get to run: then that core may
+    /// lack regions.
     pub(crate) fn take_behind(&mut self) -> bool {
         core::mem::take(&mut self.behind)
     }
 
-    /// What [`Runner::take_behind`] would tell.
+    /// The value that [`Runner::take_behind`] would return.
     pub(crate) fn behind(&self) -> bool {
         self.behind
     }
 
-    /// Asks each of `which` cores for everything that it has, as it was on before anybody looked. What any
-    /// core has is free. Returns how many regions that are.
+    /// Asks each core for which `which` is true for all regions that it has optimised. A region that any core has
+    /// optimised becomes free. Returns the number of such regions.
     pub(crate) fn adopt(&mut self, order: &Order<'_>, which: impl Fn(&CoreEntry) -> bool) -> u32 {
         self.select_cores(order);
         let survey = &self.survey;
@@ -227,8 +228,8 @@ impl Runner {
         adopted
     }
 
-    /// Whether RMPOPT_BASE was cleared on all cores, as an initialisation of SNP does, and not on one. So
-    /// many cores have noticed at work.
+    /// Whether RMPOPT_BASE was cleared on all cores, as an initialisation of SNP does it, and not on one core only.
+    /// `noticed` cores have already found their RMPOPT_BASE cleared at work.
     pub(crate) fn all_cleared(&mut self, order: &Order<'_>, noticed: u32) -> bool {
         let topology = &self.survey.topology;
         let cleared = Atomic::new(noticed);
@@ -245,14 +246,14 @@ impl Runner {
         cleared.load(Relaxed) >= 2 || online.count() == 1
     }
 
-    /// Decides which cores take part, and switches RMPOPT off on those that are skipped.
+    /// Decides which cores take part, and switches RMPOPT off on isolated cores that are skipped.
     fn select_cores(&mut self, order: &Order<'_>) {
         let isolated = order.isolated;
         let cores = &self.survey.topology.cores;
         let mut moved = false;
         for (takes_part, entry) in self.taking_part.iter_mut().zip(cores.iter()) {
             let now = entry.isolated_now();
-            // A partition of a cpuset has come or gone: another thread may have to represent the core.
+            // A cpuset partition was created or removed: the core may need another representative.
             moved |= now != entry.isolated;
             *takes_part = match isolated {
                 _ if !now => true,
@@ -274,7 +275,7 @@ impl Runner {
         }
     }
 
-    /// Chooses the leaders anew; tells whether there is any.
+    /// Chooses the leaders of the open regions; returns whether there is any leader.
     fn replan(&mut self) -> bool {
         let survey = &self.survey;
         let taking_part = &self.taking_part;
@@ -290,7 +291,7 @@ impl Runner {
         self.leading.iter().any(|leads| *leads)
     }
 
-    /// Has the leaders verify what is open; tells whether there is any leader.
+    /// Has the leaders verify the open regions; returns whether there is any leader.
     fn lead(&mut self, order: &Order<'_>) -> bool {
         if !self.replan() {
             return false;
@@ -317,11 +318,12 @@ impl Runner {
         true
     }
 
-    /// Has those cores attempt what is free that do not have all of it. The others are not disturbed.
+    /// Has each core that lacks a free region attempt the free regions that it lacks. The other cores are not
+    /// disturbed.
     fn follow(&mut self, order: &Order<'_>) {
         let survey = &self.survey;
         let topology = &survey.topology;
-        // What has just been verified is what most of the cores do not have.
+        // The search for a missing region starts at a region that was just verified: most cores lack it.
         let mut led = self.leaders.iter().enumerate();
         let won = led.find(|(place, leader)| leader.is_some() && survey.sets.free().test(*place));
         let start = won.map_or(0, |(place, _)| place);
@@ -350,11 +352,11 @@ impl Runner {
         self.behind |= missing.any();
     }
 
-    /// Attempts to switch RMPOPT off on every core on which the module had switched it on. Sleeps until that
-    /// is done.
+    /// Attempts to switch RMPOPT off on every core on which the module had switched it on. Sleeps until all cores
+    /// have finished.
     ///
-    /// Tells whether that was attempted on all of them. It was not where an initialisation of SNP has begun
-    /// meanwhile.
+    /// Returns whether all of these cores made the attempt. They did not where an initialisation of SNP has begun
+    /// in the meantime.
     pub(crate) fn switch_off(&mut self) -> bool {
         self.switch_off_where(&|entry| entry.core.state().to_switch_off());
         let mut cores = self.survey.topology.cores.iter();
@@ -362,8 +364,8 @@ impl Runner {
         cores.all(|entry| !on(entry.core.state()))
     }
 
-    /// CPUs are kept from coming and going meanwhile. So a core that is on has a thread that is online:
-    /// RMPOPT is switched off with its last one.
+    /// Attempts to switch RMPOPT off on the cores for which `which` is true. The hotplug lock is held, so that a
+    /// core that is on has an online thread: RMPOPT is switched off when the last thread of a core goes offline.
     fn switch_off_where(&mut self, which: &dyn Fn(&CoreEntry) -> bool) {
         let topology = &self.survey.topology;
         let hotplug = HotplugLock::lock();
@@ -371,8 +373,9 @@ impl Runner {
             .run_locked(&hotplug, online(topology, which), || 1, &|cpu| {
                 OnCpu::exactly(cpu, |on| core_base::switch_off(topology, on));
             });
-        // Where something else has the CPU and does not share it, or there is no memory for a thread: one
-        // interrupt, as nothing else gets through. Not where the processor has just kept RMPOPT_EN.
+        // A core is missed where another task does not let go of the CPU or where there is no memory for a
+        // thread. Such a core gets one interrupt, because nothing else reaches it. A core on which the processor
+        // has just kept RMPOPT_EN was not missed.
         let missed = |entry: &CoreEntry| which(entry) && entry.core.state() != CoreState::Kept;
         for (_, cpu) in online(topology, &missed) {
             cpu::interrupt(cpu, |on| core_base::switch_off(topology, on));
@@ -380,13 +383,13 @@ impl Runner {
     }
 }
 
-/// All cores, in one pass.
+/// All cores of the host in one pass.
 struct AllCores<'a> {
     runner: &'a mut Runner,
     order: &'a Order<'a>,
     /// When the pass began.
     begin: Instant<Monotonic>,
-    /// How long the leaders were at work, once the followers are.
+    /// How long the leaders worked. `None` until the followers begin.
     led: Option<Delta>,
 }
 
@@ -405,7 +408,7 @@ impl PassOps for AllCores<'_> {
     }
 }
 
-/// A core as the planner sees it: without a window while nothing can be done with it.
+/// A core as the planner sees it: without a window while the core cannot take part.
 fn plan_core((entry, takes_part): (&CoreEntry, &bool)) -> PlanCore {
     let taken_out = matches!(entry.core.state(), CoreState::TakenOut(_));
     let usable = *takes_part && entry.representative.is_some() && !taken_out;
@@ -415,7 +418,8 @@ fn plan_core((entry, takes_part): (&CoreEntry, &bool)) -> PlanCore {
     }
 }
 
-/// Whether a core has anything to do where regions are free, looking from `start` on. May sleep.
+/// Whether a core has to follow: it lacks a free region, or what it has is not certain. The search begins at
+/// `start`. May sleep.
 fn lacks_any(survey: &Survey, core: &Core, start: usize) -> bool {
     cpu::cond_resched();
     if !core.state().works() || !core.complete() {
@@ -432,7 +436,7 @@ fn lacks_any(survey: &Survey, core: &Core, start: usize) -> bool {
     })
 }
 
-/// Works on `cpu`, and adds what was done to the core's account.
+/// Executes `round` on `cpu`, and adds the attempts to [`Core::last`].
 fn work(
     order: &Order<'_>,
     survey: &Survey,
@@ -455,7 +459,8 @@ fn work(
     }
 }
 
-/// The kernel threads of those cores, each with a CPU that is online now. For who holds the hotplug lock.
+/// The kernel threads of the cores for which `which` is true, each with a CPU that is online now. The caller holds
+/// the hotplug lock.
 fn online<'a>(
     topology: &'a Topology,
     which: &'a dyn Fn(&CoreEntry) -> bool,

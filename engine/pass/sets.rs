@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a pass knows of regions while it runs, shared by all cores.
+//! The sets of regions that all cores share during a pass.
 //!
-//! Pure: the words of the bitmaps are behind the trait [`Word`].
+//! Pure: the trait [`Word`] hides the words of the bitmaps.
 
 use crate::engine::bitmap::Bits;
 
-/// The sets through which regions go in a pass, by place in the list of RAM. A region is in one of `open`,
-/// `free` and `held`.
+/// The sets of regions of a pass, by place in the list of RAM. Each region is in one of `open`, `free` and `held`;
+/// a region that raced is in `raced` too.
 pub(crate) struct Sets<'a, W> {
     /// Regions that no leader has verified yet.
     pub(crate) open: Bits<'a, W>,

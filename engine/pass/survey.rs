@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host as last surveyed, together with what is known of its regions.
+//! A survey of the host, together with what passes have found out about its regions.
 
 use super::region_sets::RegionSets;
 use crate::engine::host::{
@@ -14,16 +14,17 @@ use kernel::prelude::*;
 pub(crate) struct Survey {
     /// RAM and cores. They never change.
     pub(crate) topology: Topology,
-    /// What is known of the regions, by place in [`Topology::ram`].
+    /// What passes have found out about the regions, by place in [`Topology::ram`].
     pub(crate) sets: RegionSets,
 }
 
 impl Survey {
-    /// Surveys the host, and takes over what `before` knew of regions and cores. May sleep.
+    /// Surveys the host, and takes over the cores and the state of regions from the earlier survey `before`. May
+    /// sleep.
     ///
     /// # Errors
     ///
-    /// As [`Topology::survey`].
+    /// Those of [`Topology::survey`].
     pub(crate) fn new(before: Option<&Self>, span: u32, policy: Policy) -> Result<Self> {
         let topology = Topology::survey(before.map(|before| &before.topology), span, policy)?;
         let survey = Self {
@@ -34,12 +35,12 @@ impl Survey {
         Ok(survey)
     }
 
-    /// Takes over what was known of each region. Regions that are new are open.
+    /// Takes over the state of each region from `before`. New regions are open.
     fn inherit(&self, before: Option<&Self>) {
         for (place, ram) in self.topology.ram.iter().enumerate() {
             let known = before.and_then(|b| Some((b, index_of(&b.topology.ram, ram.region)?)));
             let Some((before, old)) = known else {
-                // It may have been there earlier, and held pages since.
+                // The region may have been in an even earlier survey, and may have held assigned pages since.
                 self.topology.forget(place);
                 self.sets.open().set(place);
                 continue;

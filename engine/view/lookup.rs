@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The entry of one page, for those who look into the RMP by hand.
+//! The RMP entry of one page that an administrator chooses.
 
 use crate::sev::{
     addr::PhysAddr,
@@ -18,28 +18,28 @@ use kernel::{
     }, //
 };
 
-/// The page whose entry is wanted. Whoever asked last has it.
+/// The page whose entry is wanted. All readers share it; the last call of [`Wanted::set`] counts.
 pub(crate) struct Wanted(Atomic<u64>);
 
 impl Wanted {
-    /// No physical address is this.
+    /// The value while no page is wanted. It is no physical address.
     const NONE: u64 = u64::MAX;
 
-    /// No page is wanted.
+    /// A value with no page wanted.
     pub(crate) fn new() -> Self {
         Self(Atomic::new(Self::NONE))
     }
 
-    /// Wants a page.
+    /// Sets the wanted page.
     pub(crate) fn set(&self, page: Page) {
         self.0.store(page.base().as_u64(), Relaxed);
     }
 
-    /// Reads the entry that is wanted. May sleep.
+    /// Reads the entry of the wanted page. May sleep.
     ///
     /// # Errors
     ///
-    /// As [`Reader::new`] and [`Reader::lookup`].
+    /// Those of [`Reader::new`] and [`Reader::lookup`].
     pub(crate) fn look_up(&self, found: &Found) -> Result<Lookup> {
         let Some(page) = PhysAddr::new(self.0.load(Relaxed)).map(Page::containing) else {
             return Ok(Lookup::NotAsked);
@@ -53,22 +53,23 @@ impl Wanted {
     }
 }
 
-/// What there is to say about the page that is wanted.
+/// The result of a lookup.
 pub(crate) enum Lookup {
-    /// Nobody has asked yet.
+    /// Nobody has set a page yet.
     NotAsked,
-    /// An entry, or none where the RMP does not cover the page.
+    /// The lookup of a page.
     Entry {
-        /// The page.
+        /// The wanted page.
         page: Page,
-        /// The entry that decides, and the page to which it belongs.
+        /// The entry that applies to the page, and the page to which that entry belongs. `None` where the RMP does
+        /// not cover the page.
         found: Option<(Page, Entry)>,
-        /// How it was read.
+        /// The name of the way in which the entry was read.
         source: &'static str,
     },
 }
 
-/// As `key: value` lines. What the source does not tell is `unknown`.
+/// Shown as `key: value` lines. A bit that the source does not report is `unknown`.
 impl fmt::Display for Lookup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self::Entry {

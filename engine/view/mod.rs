@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What status shows: collected here, formatted in `debugfs/`.
+//! Collects what status shows; `debugfs/` formats it.
 //!
-//! Reads what the other rooms know and asks the hardware. Changes nothing; a count that somebody has asked
-//! for is remembered. May use all rooms of the engine, `sev/` and `sys/`.
+//! This room reads the state of the other rooms and asks the hardware. It changes nothing, except that it stores
+//! counts of assigned pages in [`super::dirty`]. It may use all rooms of the engine, `sev/` and `sys/`.
 
 pub(crate) mod lookup;
 pub(crate) mod occupancy;
@@ -25,18 +25,18 @@ use kernel::{
     sync::Mutex, //
 };
 
-/// What readers of status share.
+/// The state that all readers of status share.
 #[pin_data]
 pub(crate) struct View {
     /// The page that somebody looks up in the RMP.
     pub(crate) wanted: Wanted,
-    /// Held while cores are asked for a status file.
+    /// Held while a reader of a status file asks cores.
     #[pin]
     asking: Mutex<()>,
 }
 
 impl View {
-    /// Nobody has asked for anything yet.
+    /// Creates the state, with no page wanted.
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
             wanted: Wanted::new(),
@@ -44,7 +44,7 @@ impl View {
         })
     }
 
-    /// Asks cores for what they have. May sleep.
+    /// Asks cores which regions they have optimised. May sleep.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the RMP holds, region by region.
+//! The assigned pages of each region, as the RMP's entries say.
 
 use crate::{
     engine::census::{
@@ -22,31 +22,31 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// Counts region after region and says what holds each, for the status files.
+/// Counts the assigned pages of one region after the other, and says what holds each region, for the status files.
 pub(crate) struct Occupancy {
     reader: Reader,
     rmp: Option<Description>,
 }
 
 impl Occupancy {
-    /// Gets ready. May sleep.
+    /// Prepares to read entries. May sleep.
     ///
     /// # Errors
     ///
-    /// As [`Reader::new`].
+    /// Those of [`Reader::new`].
     pub(crate) fn new(found: &Found) -> Result<Self> {
         Ok(Self {
             reader: Reader::new(found)?,
-            // Without it the RMP's own pages count as the firmware's, which they are.
+            // Without a description the RMP's own pages count as pages of the firmware, which is true too.
             rmp: Description::read(found).ok(),
         })
     }
 
-    /// What a region holds, and what of that keeps it from being optimised. May sleep.
+    /// The assigned pages of a region, and what keeps the region from being optimised. May sleep.
     ///
     /// # Errors
     ///
-    /// As [`census::census`].
+    /// Those of [`census::census`].
     pub(crate) fn region(&mut self, region: Region, depth: Depth) -> Result<(AssignedPages, Held)> {
         let pages = census::census(&mut self.reader, region, depth)?;
         let own = match &self.rmp {
@@ -56,7 +56,7 @@ impl Occupancy {
         Ok((pages, Held::by(pages, own)))
     }
 
-    /// How many RMPREAD it took so far.
+    /// The number of RMPREAD executed so far.
     pub(crate) fn rmpreads(&self) -> u64 {
         self.reader.rmpreads()
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Numbers as the kernel prints CPU lists: `0-3,8,10-11`.
+//! Prints numbers as the kernel prints CPU lists: `0-3,8,10-11`.
 
 use core::fmt;
 
-/// Prints ascending numbers as ranges, and `none` where there are none.
+/// Shows ascending numbers as ranges, and no numbers as `none`.
 pub(crate) struct Ranges<I>(pub I);
 
 impl<I: Iterator<Item = u32> + Clone> fmt::Display for Ranges<I> {

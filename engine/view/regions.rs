@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of each region, and what its RMP entries say.
+//! The state of each region, and the assigned pages that its RMP entries show.
 
 use super::occupancy::Occupancy;
 use crate::{
@@ -22,16 +22,16 @@ use crate::{
 };
 use kernel::prelude::*;
 
-/// What a region is at this moment, as far as is known.
+/// The state of a region, as far as the module knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RegionState {
-    /// It holds assigned pages.
+    /// The region holds assigned pages.
     Held,
-    /// Its last assigned page may be gone: it is attempted soon.
+    /// The region's last assigned page may have been given back: the thread attempts it soon.
     Queued,
-    /// The cores that take part have it optimised.
+    /// The participating cores have the region optimised.
     Optimised,
-    /// It was not verified yet.
+    /// No leader has verified the region yet.
     Open,
 }
 
@@ -46,8 +46,8 @@ impl RegionState {
         }
     }
 
-    /// The state of the region at a place. While SNP is being initialised, which clears the cores' tables,
-    /// nothing is optimised.
+    /// The state of the region at a place. `ready` is false while SNP is being initialised: that clears the cores'
+    /// tables, so that no region is optimised.
     fn of(survey: &Survey, place: usize, known: &Known, ready: bool) -> Self {
         match known.word.pages() {
             Pages::Known(1..) => Self::Held,
@@ -61,19 +61,19 @@ impl RegionState {
 
 /// A region, as the file `regions` shows it.
 pub(crate) struct RegionView {
-    /// Which GiB.
+    /// The region.
     pub(crate) region: Region,
-    /// What it is.
+    /// Its state.
     pub(crate) state: RegionState,
-    /// Assigned pages, as counted from conversions.
+    /// The number of assigned pages that the probes have counted from conversions.
     pub(crate) counted: Pages,
-    /// Assigned pages, as its entries say. `None` where they cannot be read.
+    /// The numbers of assigned pages that the RMP's entries show. `None` where the entries cannot be read.
     pub(crate) assigned: Option<AssignedPages>,
     /// Milliseconds since the last conversion.
     pub(crate) converted: Option<u64>,
     /// Milliseconds since the last attempt.
     pub(crate) attempted: Option<u64>,
-    /// What the last attempt brought.
+    /// The result of the last attempt.
     pub(crate) result: AttemptResult,
 }
 
@@ -81,7 +81,7 @@ pub(crate) struct RegionView {
 ///
 /// # Errors
 ///
-/// As [`count`], and what `each` returned.
+/// Those of [`count`], and the error that `each` returned.
 pub(crate) fn for_each(control: &Control, mut each: impl FnMut(&RegionView) -> Result) -> Result {
     let survey = control.survey();
     let mut occupancy = Occupancy::new(&control.found).ok();
@@ -92,7 +92,7 @@ pub(crate) fn for_each(control: &Control, mut each: impl FnMut(&RegionView) -> R
             continue;
         };
         let assigned = match &mut occupancy {
-            // An optimised region has no assigned pages: there is nothing to count.
+            // An optimised region holds no assigned pages, so they need not be counted.
             _ if known.optimised && ready => Some(AssignedPages::default()),
             None => None,
             Some(occupancy) => {
@@ -114,11 +114,11 @@ pub(crate) fn for_each(control: &Control, mut each: impl FnMut(&RegionView) -> R
     Ok(())
 }
 
-/// Counts the assigned pages of a region, and remembers what came out. May sleep.
+/// Counts the assigned pages of a region, and stores the count in the region's counters. May sleep.
 ///
 /// # Errors
 ///
-/// As [`crate::engine::census::census`].
+/// Those of [`crate::engine::census::census`].
 pub(crate) fn count(
     control: &Control,
     occupancy: &mut Occupancy,

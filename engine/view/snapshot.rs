@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the cores have optimised at this moment, asked from the hardware.
+//! Asks the cores which regions they have optimised at this moment.
 
 use crate::{
     engine::{
@@ -49,38 +49,39 @@ use kernel::{
     }, //
 };
 
-/// Whose answers are wanted.
+/// Which cores to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// Every core's.
+    /// All cores.
     All,
-    /// This one's, by index.
+    /// The core with this index.
     One(usize),
 }
 
 /// The answers of some cores, for one reading of a file.
 pub(crate) struct Snapshot<'a> {
     control: &'a Control,
-    /// The survey that places and core indices refer to.
+    /// The survey to which places and core indices refer.
     survey: Arc<Survey>,
-    /// The cores that were wanted: the answers are theirs, in this order.
+    /// The indices of the cores in the scope. `bases` and `rows` are in this order.
     cores: Range<usize>,
-    /// RMPOPT_BASE of each of them. `NO_ANSWER` where the core was not asked or did not answer.
+    /// RMPOPT_BASE of each core in the scope. `NO_ANSWER` where the core was not asked or did not answer.
     bases: KVVec<Atomic<u64>>,
-    /// A row of places with RAM for each of them.
+    /// A bitmap for each core in the scope: the places in the list of RAM that the core has optimised.
     rows: KVVec<Atomic<u64>>,
+    /// The number of words of a row.
     words: usize,
 }
 
-/// No value of RMPOPT_BASE: bits that are reserved are set.
+/// Stands for no answer. RMPOPT_BASE never has this value, because reserved bits are set in it.
 const NO_ANSWER: u64 = u64::MAX;
 
-/// How many seconds in a row a core's thread may be kept from running before the core is left out.
+/// The number of seconds for which other tasks may keep a core's thread from running before the core is left out.
 const PATIENCE: u32 = 2;
 
 impl<'a> Snapshot<'a> {
-    /// Asks each of the cores once, all at the same time, on the core itself. Those that are to be left
-    /// alone are not asked. `asking` is held meanwhile: there is one such question at a time. May sleep.
+    /// Asks each core in the scope once. All cores answer at the same time, each on the core itself. Cores that are
+    /// left alone are not asked. `asking` is held meanwhile, so that one reader at a time asks cores. May sleep.
     ///
     /// # Errors
     ///
@@ -125,7 +126,7 @@ impl<'a> Snapshot<'a> {
         Ok(())
     }
 
-    /// In thread context on `cpu`.
+    /// Stores the answer of the core of `cpu`. In thread context on `cpu`.
     fn ask(&self, cpu: Cpu) {
         let Some((index, _)) = self.topology().core_of(cpu) else {
             return;
@@ -150,9 +151,9 @@ impl<'a> Snapshot<'a> {
                     row.set(place);
                 }
                 Some(Ok(false)) => (),
-                // SNP is being initialised: nothing of that is true any more.
+                // SNP is being initialised, which makes all answers so far void.
                 Some(Err(Fault::Initialising)) => return row.wipe(),
-                // Switched off or gone meanwhile: the next reading tells.
+                // RMPOPT was switched off or the CPU went offline in the meantime. The next reading shows it.
                 None | Some(Err(_)) => return,
             }
         }
@@ -162,23 +163,23 @@ impl<'a> Snapshot<'a> {
         self.bases.get(core.checked_sub(self.cores.start)?)
     }
 
-    /// RAM and cores, to which places and core indices refer.
+    /// The RAM and the cores to which places and core indices refer.
     pub(crate) fn topology(&self) -> &Topology {
         &self.survey.topology
     }
 
-    /// RMPOPT_BASE of a core. `None` where it was not asked or did not answer.
+    /// RMPOPT_BASE of a core. `None` where the core was not asked or did not answer.
     pub(crate) fn base(&self, core: usize) -> Option<RmpoptBase> {
         let base = self.cell(core)?.load(Relaxed);
         (base != NO_ANSWER).then_some(RmpoptBase(base))
     }
 
-    /// The window of a core. `None` while it has none, and where it did not answer.
+    /// The window of a core. `None` where RMPOPT is off on the core, and where the core did not answer.
     pub(crate) fn window(&self, core: usize) -> Option<Window> {
         self.control.window_at(self.base(core)?)
     }
 
-    /// The places that a core has optimised.
+    /// The places of the regions that a core has optimised.
     pub(crate) fn row(&self, core: usize) -> Bits<'_, Atomic<u64>> {
         let cells = core.checked_sub(self.cores.start).and_then(|row| {
             let start = row.checked_mul(self.words)?;
@@ -187,12 +188,12 @@ impl<'a> Snapshot<'a> {
         Bits(cells.unwrap_or(&[]))
     }
 
-    /// The places at which passes have found regions free.
+    /// The places of the regions that passes have found free.
     pub(crate) fn free(&self) -> Bits<'_, Atomic<u64>> {
         self.survey.sets.free()
     }
 
-    /// Whether a core is not even asked, because the administrator wants it to be left alone.
+    /// Whether a core is not asked, because it is isolated and the administrator has set `skip` for isolated cores.
     pub(crate) fn left_alone(&self, entry: &CoreEntry) -> bool {
         self.control.settings.isolated() == Isolated::Skip && entry.isolated_now()
     }
