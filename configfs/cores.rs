@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cores: which take part, and for how long at a time.
+//! Attributes of cores: which cores take part in passes, and how long a core works before it reschedules.
 
 use crate::engine::settings::{
     Isolated,
@@ -9,7 +9,7 @@ use crate::engine::settings::{
 use kernel::prelude::*;
 
 choice_attribute!(
-    /// `isolated_cpus`: what is done with cores that are isolated.
+    /// `isolated_cpus`: what is done with isolated cores.
     4,
     Isolated,
     isolated,

@@ -19,10 +19,10 @@ use kernel::{
     prelude::*, //
 };
 
-/// A page's address goes in, the page's RMP entry comes out.
+/// Writing sets a page by its address; reading shows the page's RMP entry.
 ///
-/// The entry is read when the file is, not when the address is written. It is here and not in debugfs
-/// because lockdown lets nobody write there.
+/// The module reads the entry when the attribute is read, not when the address is written. The attribute is in
+/// configfs and not in debugfs because lockdown forbids writing in debugfs.
 #[vtable]
 impl configfs::AttributeOperations<6> for Controls {
     type Data = Controls;

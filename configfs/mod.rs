@@ -2,12 +2,12 @@
 
 //! `/sys/kernel/config/rmpopt/`: the administrator's controls.
 //!
-//! Parsing, range checks and errno values only; what a value means and what follows from it is decided in
-//! `engine/`. No status beyond the control's own position (that is `debugfs/`). All callbacks run in thread
-//! context and may sleep. Documented in `Documentation/ABI/testing/configfs-rmpopt`.
+//! This room parses values, checks ranges and chooses errno values. `engine/` decides what a value means and does
+//! what follows from it. An attribute shows its own value; all other status belongs to `debugfs/`. All callbacks
+//! run in thread context and may sleep. `Documentation/ABI/testing/configfs-rmpopt` documents the attributes.
 //!
-//! A new attribute is a macro of [`value`] in the file of its topic, a line in [`directory`], and an entry
-//! in the ABI document.
+//! A new attribute needs three things: a macro of [`value`] in the file of its topic, a line in [`directory`], and
+//! an entry in the ABI document.
 
 #[macro_use]
 mod value;
@@ -33,22 +33,22 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What the attributes work on.
+/// What the attributes access.
 pub(crate) struct Shared {
     engine: Arc<Engine>,
 }
 
-/// What the attributes get from the kernel.
+/// The argument that the kernel passes to the attributes' callbacks.
 type Controls = Root<Shared>;
 
 /// The directory. Dropping it removes it.
 pub(crate) type Directory = sys::configfs::Directory<Shared>;
 
-/// Makes the directory. May sleep.
+/// Creates the directory. May sleep.
 ///
 /// # Errors
 ///
-/// ENOMEM; EEXIST where another module has taken the name.
+/// ENOMEM; EEXIST where another module has a directory of that name.
 pub(crate) fn directory(engine: Arc<Engine>) -> impl PinInit<Directory, Error> {
     let item_type = item_type!(
         Controls,

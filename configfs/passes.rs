@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Passes: whether there are any, and when they begin by themselves.
+//! Attributes of passes: the switch, requests, and when the thread starts passes without a request.
 
 use super::{
     value::{
@@ -20,13 +20,13 @@ use kernel::{
 };
 
 boolean_attribute!(
-    /// `enabled`: the switch.
+    /// `enabled`: the administrator's switch.
     0,
     enabled,
     set_enabled
 );
 
-/// `action`: `1` attempts all of RAM; reading tells how far the pass is.
+/// `action`: writing `1` requests an attempt on all of RAM; reading shows the progress of the pass.
 #[vtable]
 impl configfs::AttributeOperations<1> for Controls {
     type Data = Controls;
@@ -60,14 +60,14 @@ impl configfs::AttributeOperations<2> for Controls {
 }
 
 boolean_attribute!(
-    /// `auto`: whether passes begin by themselves.
+    /// `auto`: whether the thread starts passes without a request.
     7,
     auto,
     set_auto
 );
 
 number_attribute!(
-    /// `delay_ms`: how long all has to be quiet before what was given back is attempted.
+    /// `delay_ms`: milliseconds without a conversion after which the thread attempts regions that guests gave back.
     8,
     Timing::LONGEST,
     delay_ms,
@@ -75,7 +75,7 @@ number_attribute!(
 );
 
 number_attribute!(
-    /// `max_delay_ms`: after how long it is attempted even if it never is quiet.
+    /// `max_delay_ms`: milliseconds after which the thread attempts such regions although conversions continue.
     9,
     Timing::LONGEST,
     max_delay_ms,

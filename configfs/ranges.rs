@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ranges of memory that are attempted at once.
+//! The attribute for attempts on ranges of memory.
 
 use super::{
     value::{
@@ -19,7 +19,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// `optimise`: a range goes in, and what it touches is attempted.
+/// `optimise`: writing a range requests an attempt on the regions that the range touches; reading shows the format.
 #[vtable]
 impl configfs::AttributeOperations<11> for Controls {
     type Data = Controls;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Values as administrators write and read them, and an attribute for each kind of value.
+//! Parses and prints values of attributes, and defines an attribute macro for each kind of value.
 
 use core::{
     fmt::Write,
@@ -20,32 +20,32 @@ use kernel::{
 ///
 /// # Errors
 ///
-/// EMSGSIZE where it does not fit.
+/// EMSGSIZE where the value does not fit into the page.
 pub(super) fn print(page: &mut [u8; PAGE_SIZE], args: fmt::Arguments<'_>) -> Result<usize> {
     let mut out = Formatter::new(page);
     out.write_fmt(args).map_err(|_| EMSGSIZE)?;
     Ok(out.bytes_written())
 }
 
-/// What was written, without white space around it.
+/// The written text without leading and trailing white space.
 pub(super) fn written(page: &[u8]) -> &[u8] {
     page.trim_ascii()
 }
 
-/// A boolean, as the kernel takes it everywhere.
+/// Parses a boolean in all forms that `kstrtobool()` takes.
 ///
 /// # Errors
 ///
-/// EINVAL where it is none.
+/// EINVAL where the text is no boolean.
 pub(super) fn boolean(page: &[u8]) -> Result<bool> {
     kstrtobool_bytes(written(page))
 }
 
-/// A decimal number up to `max`.
+/// Parses a decimal number up to `max`.
 ///
 /// # Errors
 ///
-/// EINVAL where it is none; ERANGE where it is larger.
+/// EINVAL where the text is no decimal number; ERANGE where the number is above `max`.
 pub(super) fn number(page: &[u8], max: u32) -> Result<u32> {
     let digits = core::str::from_utf8(written(page)).map_err(|_| EINVAL)?;
     match digits.parse() {
@@ -56,11 +56,11 @@ pub(super) fn number(page: &[u8], max: u32) -> Result<u32> {
     }
 }
 
-/// The names of all values of an attribute, the present one in brackets.
+/// Shows the names of all values of an attribute, with the present value in brackets.
 pub(super) struct Choice<T: 'static> {
     /// All values.
     pub(super) all: &'static [T],
-    /// The present one.
+    /// The present value.
     pub(super) present: T,
     /// The name of a value.
     pub(super) name: fn(T) -> &'static str,
@@ -82,11 +82,11 @@ impl<T: Copy + PartialEq> fmt::Display for Choice<T> {
     }
 }
 
-/// The value of the name that was written.
+/// The value whose name was written.
 ///
 /// # Errors
 ///
-/// EINVAL where there is none.
+/// EINVAL where no value has that name.
 pub(super) fn choose<T: Copy>(all: &[T], name: fn(T) -> &'static str, page: &[u8]) -> Result<T> {
     let wanted = written(page);
     all.iter()
@@ -95,7 +95,7 @@ pub(super) fn choose<T: Copy>(all: &[T], name: fn(T) -> &'static str, page: &[u8
         .ok_or(EINVAL)
 }
 
-/// An attribute with a boolean: its number in the directory, and the engine's getter and setter.
+/// Defines a boolean attribute. Arguments: its number in the directory, and the engine's getter and setter.
 macro_rules! boolean_attribute {
     ($(#[$doc:meta])* $id:literal, $get:ident, $set:ident) => {
         $(#[$doc])*
@@ -115,8 +115,8 @@ macro_rules! boolean_attribute {
     };
 }
 
-/// An attribute with a decimal number: its number in the directory, the largest value, and the engine's
-/// getter and setter.
+/// Defines an attribute with a decimal number. Arguments: its number in the directory, the largest value, and the
+/// engine's getter and setter.
 macro_rules! number_attribute {
     ($(#[$doc:meta])* $id:literal, $max:expr, $get:ident, $set:ident) => {
         $(#[$doc])*
@@ -137,8 +137,8 @@ macro_rules! number_attribute {
     };
 }
 
-/// An attribute with a choice: its number in the directory, the type of its values, and the engine's
-/// getter and setter.
+/// Defines an attribute with a choice of values. Arguments: its number in the directory, the type of its values,
+/// and the engine's getter and setter.
 macro_rules! choice_attribute {
     ($(#[$doc:meta])* $id:literal, $type:ty, $get:ident, $set:ident) => {
         $(#[$doc])*

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Windows: where they lie, and who owns them beside a kernel that has RMPOPT of its own.
+//! Attributes of windows: the policy that places them, and what is done beside a kernel with RMPOPT of its own.
 
 use crate::{
     engine::host::window::Policy,
@@ -9,7 +9,7 @@ use crate::{
 use kernel::prelude::*;
 
 choice_attribute!(
-    /// `window_policy`: where windows lie on hosts with more RAM than a table spans.
+    /// `window_policy`: the policy that places windows on hosts with more RAM than a table spans.
     3,
     Policy,
     policy,

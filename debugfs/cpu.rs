@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `cpu/<N>`: a CPU's core, its window and what it has optimised.
+//! `cpu/<N>`: the core of CPU N, the core's window and the regions that it has optimised.
 
 use crate::{
     engine::{
@@ -26,7 +26,7 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// `key: value` lines; sizes are in GiB.
+/// Writes `key: value` lines; sizes are in GiB.
 pub(crate) fn show(engine: &Engine, number: u32, out: &mut Text) -> Result {
     let cpu = Cpu::new(number).ok_or(ENODEV)?;
     write(engine, cpu, out)?.map_err(|_: fmt::Error| ENOMEM)
@@ -64,7 +64,7 @@ fn lines(snapshot: &Snapshot<'_>, index: usize, out: &mut Text) -> fmt::Result {
         Ranges(topology.cpus_of(index).map(Cpu::number))
     )?;
     writeln!(out, "node: {}", core.node())?;
-    // Of a core that was not asked, or did not answer, the last state is shown.
+    // For a core that was not asked or did not answer, the state with RMPOPT_BASE as last read is shown.
     let state = base.map_or_else(|| core.state(), |base| core.state_at(base));
     match (state, base) {
         (CoreState::TakenOut(fault), _) => {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `/sys/kernel/debug/rmpopt/`: status, for root, read-only.
+//! `/sys/kernel/debug/rmpopt/`: read-only status for root.
 //!
-//! Formats only: what is shown is collected in `engine/`. Nothing here changes anything. Each file
-//! has one source file, whose function makes the text when the file is opened, in thread context.
-//! Documented in `Documentation/ABI/testing/debugfs-rmpopt`.
+//! This room only formats: `engine/` collects what is shown. Nothing here changes any state. Each file has one
+//! source file, whose function creates the text in thread context when the file is opened.
+//! `Documentation/ABI/testing/debugfs-rmpopt` documents the files.
 
 mod cpu;
 mod regions;
@@ -26,7 +26,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Makes the directory and all files in it. May sleep.
+/// Creates the directory and all its files. May sleep.
 ///
 /// # Errors
 ///

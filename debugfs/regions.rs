@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `regions`: what is known of each GiB with RAM, and what its RMP entries say.
+//! `regions`: the state of each GiB with RAM, and its assigned pages by its RMP entries.
 
 use crate::{
     engine::{
@@ -16,7 +16,7 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// A head line, then one line per region; columns are separated by spaces.
+/// Writes a head line, then one line per region. Spaces separate the columns.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     let head = "gib state counted guest firmware converted_ms attempted_ms result";
     writeln!(out, "{head}").map_err(|_| ENOMEM)?;

@@ -25,7 +25,7 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// `key: value` lines.
+/// Writes `key: value` lines.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     write(engine, &engine.stats(), out).map_err(|_| ENOMEM)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `status`: what the module does, and what has become of RMPOPT on the cores.
+//! `status`: the module's role, and the number of cores in each state.
 
 use crate::{
     engine::{
@@ -19,7 +19,7 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// All states, in the order of their lines.
+/// All states of cores, in the order of their lines.
 const STATES: [CoreState; 7] = [
     CoreState::On,
     CoreState::OtherWindow,
@@ -30,7 +30,7 @@ const STATES: [CoreState; 7] = [
     CoreState::Off,
 ];
 
-/// `key: value` lines. What is shown of cores is what was last read of them.
+/// Writes `key: value` lines. The states of cores are those with RMPOPT_BASE as last read; no core is asked.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     write(engine, out).map_err(|_| ENOMEM)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rmpopt-table`: on which CPUs each GiB with RAM is optimised, or whether it could be.
+//! `rmpopt-table`: on which CPUs each GiB with RAM is optimised; without RMPOPT, whether it could be optimised.
 
 use crate::{
     engine::{
@@ -24,10 +24,10 @@ use crate::{
 use core::fmt::Write;
 use kernel::prelude::*;
 
-/// One line per GiB, in the format that AMD's patches published.
+/// Writes one line per GiB, in the format of AMD's patches.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     match engine.role() {
-        // Nobody can have optimised anything.
+        // No region can be optimised on such a host.
         Role::Observe(ObserveReason::NoRmpopt | ObserveReason::ContiguousRmp) => {
             show_what_could_be(engine, out)
         }
@@ -35,12 +35,11 @@ pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     }
 }
 
-/// The same lines where there is no RMPOPT: the CPU list is always `none`, and behind it stands what
-/// RMPOPT would find.
+/// Writes the lines for a host without RMPOPT: the CPU list is always `none`, followed by what RMPOPT would find.
 fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
     let mut occupancy = match engine.occupancy() {
         Ok(occupancy) => Some(occupancy),
-        // While SNP is off nothing is checked and nothing is known.
+        // While SNP is off the RMP's entries cannot be read.
         Err(e) if e == ENODEV => None,
         Err(e) => return Err(e),
     };
@@ -64,7 +63,7 @@ fn show_what_could_be(engine: &Engine, out: &mut Text) -> Result {
 fn show_what_is(engine: &Engine, out: &mut Text) -> Result {
     let snapshot = engine.snapshot(Scope::All)?;
     let topology = snapshot.topology();
-    // A window of the kernel's: nobody can do anything beyond it.
+    // Where the kernel owns the windows, no core can optimise a region outside them: such regions are marked.
     let kernels = engine.owner() == Owner::Kernel;
     let covers = |core: usize, region| {
         let window = snapshot.window(core);

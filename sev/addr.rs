@@ -10,7 +10,7 @@ pub(crate) const REGION_SHIFT: u32 = 30;
 /// Bytes of one GiB, which is the size of a region.
 pub(crate) const GIB: u64 = 1 << REGION_SHIFT;
 
-/// The widest physical address that x86-64 knows, in bits.
+/// The largest width of a physical address on x86-64, in bits.
 pub(crate) const PHYS_BITS: u32 = 52;
 
 /// A physical address in bytes, at most 52 bits wide.
@@ -37,7 +37,7 @@ impl PhysAddr {
         self.0
     }
 
-    /// The address, down to a multiple of `1 << shift`.
+    /// The address, rounded down to a multiple of `1 << shift`.
     pub(crate) const fn align_down(self, shift: u32) -> Self {
         // INVARIANT: The value only gets smaller.
         Self(self.0 & !((1 << shift) - 1))
@@ -48,8 +48,8 @@ impl PhysAddr {
 ///
 /// # Invariants
 ///
-/// The number of the GiB is below `1 << (PHYS_BITS - REGION_SHIFT)`, so [`Region::base`] is an
-/// address that the architecture knows.
+/// The number of the GiB is below `1 << (PHYS_BITS - REGION_SHIFT)`, so [`Region::base`] is a valid
+/// physical address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Region(u32);
 

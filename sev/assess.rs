@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What follows from what was found: refuse, observe, wait or optimise.
+//! Decides from the features that were found what the module does: refuse to load, observe, or optimise.
 
 use super::{
     cpuid::Features,
@@ -12,28 +12,28 @@ use super::{
 };
 use crate::sys::codec::coded;
 
-/// All that is read once, when the module is loaded.
+/// The values that the module reads once, when it is loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// From CPUID.
+    /// The features that CPUID reports.
     pub(crate) features: Features,
-    /// From the MSR of the same name.
+    /// The MSR SYSCFG.
     pub(crate) syscfg: Syscfg,
-    /// Where the RMP is.
+    /// The MSRs that say where the RMP is.
     pub(crate) rmp: RmpRegisters,
-    /// From the MSR of the same name, of any core that has RMPOPT enabled. 0 where none has, and where the
-    /// processor does not have it.
+    /// The MSR RMPOPT_BASE of any core that has RMPOPT enabled. 0 where no core has, and where the processor does
+    /// not have the MSR.
     pub(crate) rmpopt_base: RmpoptBase,
     /// The kernel has RMPOPT of its own.
     pub(crate) native: bool,
 }
 
-/// Why the module does not load. Each is an ENODEV.
+/// Why the module does not load. The errno of each is ENODEV.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     /// The processor is not AMD's.
     NotAmd,
-    /// The processor has no SEV-SNP, or it is switched off in the firmware.
+    /// The processor has no SEV-SNP, or SEV-SNP is switched off in the firmware's set-up.
     NoSnp,
     /// The firmware has reserved no memory for the RMP.
     NoRmp,
@@ -49,7 +49,7 @@ impl Refusal {
         }
     }
 
-    /// What one can do about it, for the same line.
+    /// What the administrator can do, for the same log line.
     pub(crate) const fn remedy(self) -> &'static str {
         match self {
             Self::NotAmd => "RMPOPT exists on AMD EPYC with SEV-SNP only",
@@ -87,16 +87,16 @@ impl ObserveReason {
 coded! {
     /// What the module does beside a kernel that has RMPOPT of its own.
     ///
-    /// `sys/native.c` has the same order and names, as values of the module parameter.
+    /// `sys/native.c` has the same order and names, as values of the module parameter `native`.
     #[derive(Default)]
     pub(crate) enum Native {
-        /// RMPOPT_BASE and its passes are the kernel's. The module wins back what guests give back, at
-        /// once.
+        /// The kernel owns RMPOPT_BASE and makes its passes. The module attempts the regions that guests give back
+        /// sooner than the kernel does.
         #[default]
         Assist = "assist",
-        /// It shows what there is, and attempts nothing.
+        /// The module shows status, and attempts nothing.
         Observe = "observe",
-        /// RMPOPT_BASE is the module's, as if the kernel had no RMPOPT.
+        /// The module owns RMPOPT_BASE and makes passes, as if the kernel had no RMPOPT.
         Takeover = "takeover",
     }
 }
@@ -104,15 +104,15 @@ coded! {
 /// What the module does on this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// It shows what can be seen and optimises nothing.
+    /// The module shows status and attempts nothing.
     Observe(ObserveReason),
-    /// It optimises whenever SNP is on.
+    /// The module attempts regions whenever SNP is on.
     Optimise,
-    /// The kernel has RMPOPT of its own: what is done is a [`Native`].
+    /// The kernel has RMPOPT of its own. A [`Native`] says what the module does beside it.
     Native,
 }
 
-/// Draws the conclusion.
+/// Decides what the module does on this host.
 pub(crate) fn assess(found: &Found) -> Result<Role, Refusal> {
     let features = &found.features;
     if !features.amd {

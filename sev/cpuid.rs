@@ -3,7 +3,7 @@
 //! What CPUID says about SEV-SNP, the RMP and RMPOPT.
 //!
 //! Source: AMD64 Architecture Programmer's Manual, volume 3, appendix E; the RMPOPT bit from AMD's
-//! patches "Add RMPOPT support" of 2026. Bits are probed, never families.
+//! patches "Add RMPOPT support" of 2026. The module tests feature bits, never the processor's family.
 
 /// Largest standard leaf and the vendor's name.
 pub(crate) const LEAF_VENDOR: u32 = 0;
@@ -28,7 +28,7 @@ pub(crate) struct Leaf {
 }
 
 impl Leaf {
-    /// Whether this, as [`LEAF_VENDOR`], says `AuthenticAMD`.
+    /// Whether this leaf, read as [`LEAF_VENDOR`], names `AuthenticAMD`.
     pub(crate) fn is_amd(&self) -> bool {
         let name = [self.ebx, self.edx, self.ecx].map(u32::to_le_bytes);
         name.as_flattened() == b"AuthenticAMD"
@@ -44,7 +44,7 @@ pub(crate) struct SegmentLimits {
     pub(crate) max_shift: u32,
     /// Number of segments that the processor can cache, 0 to 1023.
     pub(crate) cacheable: u32,
-    /// Whether `cacheable` is the most that may be used. Otherwise that is 512.
+    /// Whether at most `cacheable` segments may be used. Otherwise the limit is 512.
     pub(crate) hard_limit: bool,
 }
 
@@ -52,7 +52,7 @@ impl SegmentLimits {
     /// Entries of the segment table, which is one 4 KiB page.
     pub(crate) const TABLE_ENTRIES: u32 = 512;
 
-    /// How many segments the RMP of this processor can have.
+    /// The number of segments that the RMP of this processor can have.
     pub(crate) fn segments(&self) -> u32 {
         if self.hard_limit {
             self.cacheable.min(Self::TABLE_ENTRIES)
@@ -62,7 +62,7 @@ impl SegmentLimits {
     }
 }
 
-/// What a processor offers, as far as this module cares.
+/// The features of a processor that matter to this module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Features {
     /// The vendor is AMD.
@@ -80,8 +80,8 @@ pub(crate) struct Features {
 impl Features {
     /// Decodes the leaves that `cpuid` returns.
     ///
-    /// Leaves that the processor does not have are not asked for: what an absent leaf returns is
-    /// not defined.
+    /// `cpuid` is not called for leaves that the processor does not have: the value of an absent leaf is
+    /// undefined.
     pub(crate) fn decode(mut cpuid: impl FnMut(u32) -> Leaf) -> Self {
         let amd = cpuid(LEAF_VENDOR).is_amd();
         let last = if amd { cpuid(LEAF_EXTENDED).eax } else { 0 };

@@ -3,25 +3,25 @@
 //! An RMP entry, from either of the two forms in which it can be read.
 //!
 //! Source: AMD64 Architecture Programmer's Manual, volume 3, RMPREAD; the raw form from the Processor
-//! Programming Reference of family 19h, which Zen 3 and Zen 4 are. Later processors may lay their
-//! entries out differently: there only RMPREAD tells.
+//! Programming Reference of family 19h, that is Zen 3 and Zen 4. Later processors may use another form in
+//! memory: there the module reads entries by RMPREAD only.
 
 use core::fmt;
 
 /// Bytes of an entry, in both forms.
 pub(crate) const ENTRY_BYTES: u64 = 16;
 
-/// What an entry stands for.
+/// The size of the memory that an entry describes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Size {
     /// One page of 4 KiB.
     Page,
-    /// The 2 MiB that begin at its page.
+    /// The 2 MiB block that begins at the entry's page.
     Block,
 }
 
 impl Size {
-    /// What an entry stands for by its page size bit.
+    /// The size for a value of the page size bit.
     const fn of(block: bool) -> Self {
         if block {
             Self::Block
@@ -31,41 +31,41 @@ impl Size {
     }
 }
 
-/// To whom a page belongs.
+/// The owner of a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
-    /// The host: not assigned.
+    /// The host: the page is not assigned.
     Hypervisor,
     /// The guest with this ASID.
     Guest(u32),
-    /// The firmware, or pages on their way back from it.
+    /// The firmware. Pages that the firmware has not given back completely count as its own.
     Firmware,
 }
 
-/// One entry.
+/// One RMP entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     /// The page belongs to a guest or to the firmware.
     pub(crate) assigned: bool,
-    /// What the entry stands for.
+    /// The size of the memory that the entry describes.
     pub(crate) size: Size,
     /// RMPUPDATE cannot change the entry.
     pub(crate) immutable: bool,
     /// The guest physical address of the page.
     pub(crate) gpa: u64,
-    /// The guest's number, 0 for none.
+    /// The ASID of the guest, 0 for no guest.
     pub(crate) asid: u32,
-    /// The page holds the register state of a virtual CPU. RMPREAD does not tell.
+    /// The page holds the register state of a virtual CPU. RMPREAD does not report this.
     pub(crate) vmsa: Option<bool>,
-    /// The guest has validated the page. RMPREAD does not tell.
+    /// The guest has validated the page. RMPREAD does not report this.
     pub(crate) validated: Option<bool>,
-    /// Some other page of the same block has an assigned entry of its own. Only RMPREAD tells, and
-    /// only at the first page of a block.
+    /// Another page of the same block has an assigned entry of its own. Only RMPREAD reports this, and
+    /// only for the first page of a block.
     pub(crate) others: Option<bool>,
 }
 
 impl Entry {
-    /// The entry of memory that the RMP does not cover: always the hypervisor's.
+    /// The entry to show for memory that the RMP does not cover. Such memory always belongs to the hypervisor.
     pub(crate) const UNCOVERED: Self = Self {
         assigned: false,
         size: Size::Page,
@@ -106,12 +106,12 @@ impl Entry {
         }
     }
 
-    /// Whether this, as the entry of a block's first page, decides for all pages of the block.
+    /// Whether this entry, read for the first page of a block, applies to all pages of the block.
     pub(crate) const fn stands_for_block(&self) -> bool {
         self.assigned && matches!(self.size, Size::Block)
     }
 
-    /// To whom the page belongs.
+    /// The owner of the page.
     pub(crate) const fn owner(&self) -> Owner {
         match (self.assigned, self.asid) {
             (false, _) => Owner::Hypervisor,

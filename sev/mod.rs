@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the processor and the RMP are: CPUID leaves, MSRs, entries and the RMPOPT instruction.
+//! Describes the processor and the RMP: CPUID leaves, MSRs, entries and the RMPOPT instruction.
 //!
-//! Facts and their decoding only. No policy (that is `engine/`), no `unsafe` (that is `sys/`).
-//! All files but [`rmpopt`], [`rmp`], [`platform`] and [`probe`] are pure: they never name the kernel
-//! crate and are compiled and tested on the host too (`tests/host/`).
+//! This room reads and decodes facts only. Policy belongs to `engine/`, `unsafe` to `sys/`. All files but
+//! [`rmpopt`], [`rmp`], [`platform`] and [`probe`] are pure: they never name the kernel crate, and `tests/host/`
+//! compiles and tests them on the host too.
 
 pub(crate) mod addr;
 pub(crate) mod assess;

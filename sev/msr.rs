@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the MSRs say that configure SNP, the RMP and RMPOPT. Their numbers are in `sys/msr.rs`.
+//! Decodes the MSRs that configure SNP, the RMP and RMPOPT. Their numbers are in `sys/msr.rs`.
 //!
 //! Source: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's patches
 //! "Add RMPOPT support" of 2026.
@@ -19,17 +19,17 @@ const RMP_ADDR: u64 = ((1 << 52) - 1) & !((1 << 13) - 1);
 pub(crate) struct Syscfg(pub u64);
 
 impl Syscfg {
-    /// SNP is on: writes are checked against the RMP (bit 24, SnpEn).
+    /// Whether SnpEn (bit 24) is set: the processor checks writes against the RMP.
     pub(crate) const fn snp_enabled(self) -> bool {
         self.0 & (1 << 24) != 0
     }
 
-    /// Memory encryption is on (bit 23).
+    /// Whether memory encryption is on (bit 23).
     pub(crate) const fn memory_encryption(self) -> bool {
         self.0 & (1 << 23) != 0
     }
 
-    /// Guests may use privilege levels (bit 25, VMPLEn).
+    /// Whether guests may use privilege levels (bit 25, VMPLEn).
     pub(crate) const fn vmpl_enabled(self) -> bool {
         self.0 & (1 << 25) != 0
     }
@@ -40,7 +40,7 @@ impl Syscfg {
 pub(crate) struct Hwcr(pub u64);
 
 impl Hwcr {
-    /// The firmware has locked SMM (bit 0). Linux offers no SEV where it has not.
+    /// Whether the firmware has locked SMM (bit 0). Linux offers no SEV where the firmware has not.
     pub(crate) const fn smm_locked(self) -> bool {
         self.0 & 1 != 0
     }
@@ -53,7 +53,7 @@ pub(crate) struct RmpRegisters {
     pub(crate) base: u64,
     /// RMP_END.
     pub(crate) end: u64,
-    /// RMP_CFG, 0 where the processor does not have it.
+    /// RMP_CFG; 0 where the processor does not have that MSR.
     pub(crate) cfg: u64,
 }
 
@@ -78,7 +78,7 @@ impl RmpRegisters {
         self.end & RMP_ADDR
     }
 
-    /// Whether the firmware has set an RMP up at all.
+    /// Whether the firmware has set up an RMP.
     pub(crate) const fn present(&self) -> bool {
         self.base_addr() != 0 && (self.segmented() || self.end_addr() > self.base_addr())
     }
@@ -92,12 +92,12 @@ impl RmpoptBase {
     /// RMPOPT is off on the core and its table is empty.
     pub(crate) const OFF: Self = Self(0);
 
-    /// The value that opens a window from `first` on.
+    /// The value that enables RMPOPT with a window that begins at `first`.
     pub(crate) const fn on(first: Region) -> Self {
         Self(first.base().as_u64() | 1)
     }
 
-    /// RMPOPT is on (bit 0, RMPOPT_EN). Where it is 0 the instruction raises #UD.
+    /// Whether RMPOPT_EN (bit 0) is set. Where it is 0 the instruction RMPOPT raises #UD.
     pub(crate) const fn enabled(self) -> bool {
         self.0 & 1 != 0
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The 4 KiB pages and 2 MiB blocks that RMP entries stand for.
+//! The 4 KiB pages and 2 MiB blocks that RMP entries describe.
 
 use super::addr::{
     PhysAddr,
@@ -12,9 +12,9 @@ use super::addr::{
 pub(crate) const PAGE_SHIFT: u32 = 12;
 /// log2 of the size of a block in bytes.
 pub(crate) const BLOCK_SHIFT: u32 = 21;
-/// Pages of a block.
+/// The number of pages of a block.
 pub(crate) const BLOCK_PAGES: u32 = 1 << (BLOCK_SHIFT - PAGE_SHIFT);
-/// Blocks of a region.
+/// The number of blocks of a region.
 pub(crate) const REGION_BLOCKS: u32 = 1 << (super::addr::REGION_SHIFT - BLOCK_SHIFT);
 
 /// A page of 4 KiB.
@@ -48,7 +48,7 @@ impl Page {
     }
 }
 
-/// A naturally aligned block of 2 MiB. Its first page's entry can stand for all of it.
+/// A naturally aligned block of 2 MiB. The entry of its first page can describe the whole block.
 ///
 /// # Invariants
 ///
@@ -73,7 +73,7 @@ impl Block {
         Page::containing(self.0)
     }
 
-    /// All pages of the block but the first, ascending.
+    /// All pages of the block except the first, ascending.
     pub(crate) fn rest(self) -> impl Iterator<Item = Page> {
         let first = self.0.as_u64();
         (1..u64::from(BLOCK_PAGES))
@@ -101,7 +101,7 @@ pub(crate) enum BadAddress {
     Unaligned,
 }
 
-/// Reads the address of a page: decimal, or hexadecimal with `0x` in front.
+/// Parses the address of a page: decimal, or hexadecimal with `0x` in front.
 ///
 /// # Errors
 ///
@@ -114,7 +114,7 @@ pub(crate) fn parse(text: &[u8]) -> Result<Page, BadAddress> {
     if digits.is_empty() {
         return Err(BadAddress::NotANumber);
     }
-    // A number that is too large stays at the limit.
+    // A number that is too large is kept at the limit, so that later digits are still checked.
     let limit = 1u64 << PHYS_BITS;
     let mut value = 0u64;
     for byte in digits {

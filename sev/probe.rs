@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads CPUID and MSRs of the core that the caller runs on.
+//! Reads CPUID and MSRs of the calling core.
 
 use super::{
     assess::Found,
@@ -51,9 +51,9 @@ fn leaf(number: u32) -> Leaf {
     Leaf { eax, ebx, ecx, edx }
 }
 
-/// Reads all that decides what the module does on this host.
+/// Reads the values that decide what the module does on this host.
 ///
-/// An MSR that the processor should have and does not answer reads as 0.
+/// An MSR that the processor should have, and on which the read faults, counts as 0.
 pub(crate) fn find(on: &OnCpu) -> Found {
     let features = Features::decode(leaf);
     if !features.snp {

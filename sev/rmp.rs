@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads the RMP of this machine: its layout, and its entries in whichever way the processor offers.
+//! Reads the RMP of this machine: its layout, and its entries in the way that the processor offers.
 
 use super::{
     addr::PhysAddr,
@@ -37,22 +37,22 @@ use crate::sys::{
 };
 use kernel::prelude::*;
 
-/// RMPREAD: the entry was read.
+/// RMPREAD's code for success: the entry was read.
 const RMPREAD_OK: u32 = 0;
-/// RMPREAD: the address is not that of a page that the RMP covers.
+/// RMPREAD's code for an address of no page that the RMP covers.
 const RMPREAD_INPUT: u32 = 1;
 
 /// Words of 8 bytes in an entry.
 const ENTRY_WORDS: usize = (ENTRY_BYTES / 8) as usize;
 
-/// How entries can be read here.
+/// The way in which entries can be read on this host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Source {
-    /// By the instruction.
+    /// By the instruction RMPREAD.
     Rmpread,
     /// From the table in memory, in the form of Zen 3 and Zen 4.
     Raw(Contiguous),
-    /// Not at all: the form in memory is not known, and there is no instruction.
+    /// Not at all: the processor has no RMPREAD, and the form of its entries in memory is not known.
     Nothing,
 }
 
@@ -68,7 +68,7 @@ impl Source {
         }
     }
 
-    /// Its name, for status files.
+    /// The name for status files.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Rmpread => "rmpread",
@@ -78,7 +78,7 @@ impl Source {
     }
 }
 
-/// A part of the raw table, mapped.
+/// A mapped part of the raw table: `entries` entries, beginning with that of the page number `first`.
 struct Window {
     mapping: Mapping,
     first: u64,
@@ -86,16 +86,16 @@ struct Window {
 }
 
 impl Window {
-    /// The place of a page's entry among those that are mapped.
+    /// The place of a page's entry in the mapped part. `None` where the entry is not mapped.
     fn offset(&self, page: Page) -> Option<u64> {
         let offset = page.frame().checked_sub(self.first)?;
         (offset < self.entries).then(|| index_nospec(offset, self.entries))
     }
 }
 
-/// Reads entries, for one caller. It belongs to no CPU.
+/// Reads entries for one caller. A reader is not bound to a CPU.
 ///
-/// Entries change while they are read: what a reader tells was true at some moment.
+/// Entries may change at any time: an entry that a reader returns was right at some moment during the call.
 pub(crate) struct Reader {
     source: Source,
     window: Option<Window>,
@@ -104,7 +104,7 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    /// Gets ready to read. May sleep.
+    /// Prepares to read entries. May sleep.
     ///
     /// # Errors
     ///
@@ -112,7 +112,7 @@ impl Reader {
     pub(crate) fn new(found: &Found) -> Result<Self> {
         let source = Source::of(found);
         let snp = OnCpu::any(probe::syscfg).is_ok_and(|syscfg| syscfg.snp_enabled());
-        // Without RMPOPT nobody opens the gate.
+        // The module opens the gate only where the processor has RMPOPT.
         let snp = snp && (snp::is_open() || !found.features.rmpopt);
         let words = match source {
             Source::Raw(_) => BLOCK_PAGES as usize * ENTRY_WORDS,
@@ -130,22 +130,22 @@ impl Reader {
         })
     }
 
-    /// How entries are read.
+    /// The way in which this reader reads entries.
     pub(crate) fn source(&self) -> Source {
         self.source
     }
 
-    /// How many RMPREAD this reader has executed.
+    /// The number of RMPREAD that this reader has executed.
     pub(crate) fn rmpreads(&self) -> u64 {
         self.rmpreads
     }
 
-    /// Announces that the entries of `pages` pages from `first` on will be read one after the other.
+    /// Makes the entries of `pages` pages from `first` on readable: maps them where they are read from memory.
     /// May sleep.
     ///
     /// # Errors
     ///
-    /// What [`Mapping::new`] returns.
+    /// Those of [`Mapping::new`].
     pub(crate) fn prepare(&mut self, first: Page, pages: u64) -> Result {
         let Source::Raw(rmp) = self.source else {
             return Ok(());
@@ -165,13 +165,13 @@ impl Reader {
         Ok(())
     }
 
-    /// The entry of the page itself. `None` where the RMP does not cover the page. A raw entry must
-    /// have been announced by [`Reader::prepare`]. May sleep.
+    /// The entry of the page itself. `None` where the RMP does not cover the page, and where the entry is read
+    /// from memory and [`Reader::prepare`] has not mapped it. May sleep.
     ///
     /// # Errors
     ///
-    /// ENODEV where SNP has gone off; EIO where the processor refuses; EFAULT where the table cannot
-    /// be read.
+    /// ENODEV where SNP has gone off; EIO where RMPREAD fails in another way; EFAULT where the table in memory
+    /// cannot be read.
     pub(crate) fn own(&mut self, page: Page) -> Result<Option<Entry>> {
         match self.source {
             Source::Rmpread => self.rmpread(page),
@@ -190,12 +190,12 @@ impl Reader {
         }
     }
 
-    /// Calls `each` with the entries of all pages of a block but the first, as far as the RMP covers
-    /// them. As [`Reader::own`] otherwise.
+    /// Calls `each` with the entry of every page of a block except the first, as far as the RMP covers the pages.
+    /// Raw entries that are 0 are left out. The conditions of [`Reader::own`] apply.
     ///
     /// # Errors
     ///
-    /// As [`Reader::own`].
+    /// Those of [`Reader::own`].
     pub(crate) fn rest(&mut self, block: Block, mut each: impl FnMut(&Entry)) -> Result {
         if matches!(self.source, Source::Rmpread) {
             for page in block.rest() {
@@ -205,13 +205,13 @@ impl Reader {
             }
             return Ok(());
         }
-        // One copy for the whole block.
+        // The raw entries of the whole block are copied at once.
         let mut words = core::mem::take(&mut self.words);
         let result = self.copy(block, &mut words);
         if let Ok(copied) = result {
             let entries = words.get(..copied).unwrap_or(&[]).chunks_exact(ENTRY_WORDS);
             let lows = entries.skip(1).filter_map(|words| words.first());
-            // Almost all are zero.
+            // Almost all entries are 0, and an entry that is 0 is not assigned.
             for low in lows.filter(|low| **low != 0) {
                 each(&Entry::from_raw(*low));
             }
@@ -220,7 +220,7 @@ impl Reader {
         result.map(|_| ())
     }
 
-    /// Copies a block's raw entries, returns how many words these are.
+    /// Copies a block's raw entries to `words`; returns the number of copied words.
     fn copy(&self, block: Block, words: &mut [u64]) -> Result<usize> {
         let Some((window, offset)) = self.place(block.head())? else {
             return Ok(0);
@@ -236,7 +236,8 @@ impl Reader {
         Ok(words.len())
     }
 
-    /// The mapped part that has the page's entry, and the entry's place in it. `None` where it is not mapped.
+    /// The mapped part that holds the page's entry, and the entry's place in it. `None` where the entry is not
+    /// mapped.
     fn place(&self, page: Page) -> Result<Option<(&Window, usize)>> {
         let Some(window) = self.window.as_ref() else {
             return Ok(None);
@@ -259,12 +260,12 @@ impl Reader {
         }
     }
 
-    /// The entry that decides for a page, and the page to which that entry belongs: the page itself,
-    /// or the first one of its block. `None` where the RMP does not cover the page. May sleep.
+    /// The entry that applies to a page, and the page to which that entry belongs: the page itself, or the
+    /// first page of its block. `None` where the RMP does not cover the page. May sleep.
     ///
     /// # Errors
     ///
-    /// As [`Reader::own`] and [`Reader::prepare`].
+    /// Those of [`Reader::own`] and [`Reader::prepare`].
     pub(crate) fn lookup(&mut self, page: Page) -> Result<Option<(Page, Entry)>> {
         let head = page.block().head();
         self.prepare(head, u64::from(BLOCK_PAGES))?;
@@ -272,7 +273,7 @@ impl Reader {
             return Ok(Some((head, entry)));
         }
         let own = self.own(page)?;
-        // The block may have been collapsed between the two.
+        // Somebody may have merged the block's pages into one 2 MiB page between the two reads.
         match self.own(head)?.filter(Entry::stands_for_block) {
             Some(entry) => Ok(Some((head, entry))),
             None => Ok(own.map(|entry| (page, entry))),
@@ -280,8 +281,8 @@ impl Reader {
     }
 }
 
-/// Whether the RMP's first page belongs to the firmware, as it does from SNP_INIT on. True where that
-/// cannot be read: without RMPREAD, and where the RMP does not cover itself. May sleep.
+/// Whether the RMP's first page is assigned, as it is from SNP_INIT on. Also true without RMPREAD, and where the RMP
+/// does not cover its own first page. False where RMPREAD fails. May sleep.
 pub(crate) fn guards_itself(found: &Found) -> bool {
     let Some(first) = PhysAddr::new(found.rmp.base_addr()) else {
         return true;
@@ -302,7 +303,7 @@ pub(crate) fn guards_itself(found: &Found) -> bool {
     }
 }
 
-/// What says how the RMP is laid out: registers, limits and the segment table.
+/// The values that describe the layout of the RMP: registers, limits and the segment table.
 pub(crate) struct Description {
     found: Found,
     /// The segment table; empty in a contiguous RMP.
@@ -314,7 +315,7 @@ impl Description {
     ///
     /// # Errors
     ///
-    /// EINVAL, ENXIO or EFAULT where RMP_BASE leads nowhere; ENOMEM.
+    /// EINVAL, ENXIO or EFAULT where RMP_BASE holds no address of readable memory; ENOMEM.
     pub(crate) fn read(found: &Found) -> Result<Self> {
         let mut table = KVec::new();
         if found.rmp.segmented() {

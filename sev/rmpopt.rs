@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The RMPOPT instruction and its MSR on the core that the caller runs on.
+//! The RMPOPT instruction and the MSR RMPOPT_BASE of the calling core.
 //!
-//! All functions take an [`OnCpu`], the proof that the caller stays on one CPU meanwhile. They may
-//! be called in any context in which that can be had.
+//! All functions take an [`OnCpu`], the proof that the caller stays on one CPU during the call. They may
+//! be called in any context in which a caller can have an [`OnCpu`].
 //!
-//! Between SnpEn and the end of SNP_INIT nothing is executed and nothing written: see `sys/snp.c`.
+//! Between the setting of SnpEn and the end of SNP_INIT these functions neither execute RMPOPT nor write
+//! RMPOPT_BASE, and fail with [`Fault::Initialising`]: `sys/snp.c` says why.
 
 use super::{
     addr::Region,
@@ -24,28 +25,29 @@ use crate::sys::{
     snp, //
 };
 
-/// RCX: verify the region and report.
+/// The value of RCX that makes RMPOPT verify the region and report the result.
 const VERIFY: u64 = 0;
-/// RCX: report only.
+/// The value of RCX that makes RMPOPT only report.
 const REPORT: u64 = 1;
 
-/// Attempts to optimise a region on this core, and tells whether it is optimised now.
+/// Attempts to optimise a region on this core, and returns whether the region is optimised now.
 ///
-/// It may fail every time: an assigned page anywhere in the region is enough. Regions outside the
-/// core's window must not be passed, their answer is not defined.
+/// The attempt may fail every time: an assigned page anywhere in the region is enough. The region must lie in the
+/// core's window: elsewhere the answer is undefined.
 ///
 /// # Errors
 ///
-/// [`Fault::InvalidOpcode`] where RMPOPT_EN is 0 on this core; [`Fault::Initialising`].
+/// [`Fault::InvalidOpcode`] where RMPOPT_EN is 0 on this core; [`Fault::Initialising`] while SNP is being
+/// initialised.
 pub(crate) fn optimise(on: &OnCpu, region: Region) -> Result<bool, Fault> {
     unless_initialising(on, || __rmpopt(on, region.base().as_u64(), VERIFY))
 }
 
-/// Tells whether a region is optimised on this core, and changes nothing.
+/// Returns whether a region is optimised on this core, and changes nothing.
 ///
 /// # Errors
 ///
-/// As [`optimise`].
+/// Those of [`optimise`].
 pub(crate) fn query(on: &OnCpu, region: Region) -> Result<bool, Fault> {
     unless_initialising(on, || __rmpopt(on, region.base().as_u64(), REPORT))
 }
@@ -63,8 +65,8 @@ pub(crate) fn base(on: &OnCpu) -> Result<RmpoptBase, Fault> {
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where it would enable RMPOPT while SNP or the segmented RMP is off;
-/// [`Fault::Initialising`].
+/// [`Fault::GeneralProtection`] where `base` enables RMPOPT while SNP or the segmented RMP is off;
+/// [`Fault::Initialising`] while SNP is being initialised.
 pub(crate) fn set_base(on: &OnCpu, base: RmpoptBase) -> Result<(), Fault> {
     unless_initialising(on, || msr::write_rmpopt_base(on, base.0))
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rmp/config`: what CPUID and the MSRs say about SNP and the RMP at this moment, decoded.
+//! `rmp/config`: the present values of CPUID and the MSRs for SNP and the RMP, decoded.
 
 use crate::{
     engine::Engine,
@@ -24,7 +24,7 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// `key: value` lines; registers in hexadecimal with their meaning behind.
+/// Writes `key: value` lines; registers are in hexadecimal, followed by their meaning.
 pub(crate) fn show(_: &Engine, _: u32, out: &mut Text) -> Result {
     let (found, hwcr) = OnCpu::any(|on| (probe::find(on), probe::hwcr(on)));
     lines(&found, hwcr.ok(), out).map_err(|_| ENOMEM)

@@ -2,8 +2,8 @@
 
 //! `rmp/entry`: the RMP entry of the page whose address was written to configfs `rmp_entry`.
 //!
-//! Under lockdown debugfs takes no input, so that the address comes by the other way. `rmp_entry`
-//! shows the same text; here it is with the rest of the status.
+//! Lockdown forbids writing in debugfs, therefore the address is written to configfs. Reading `rmp_entry` shows the
+//! same text; this file shows it beside the rest of the status.
 
 use crate::{
     engine::Engine,
@@ -12,7 +12,7 @@ use crate::{
 use core::fmt::Write;
 use kernel::prelude::*;
 
-/// `key: value` lines.
+/// Writes `key: value` lines.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     out.write_fmt(fmt!("{}", engine.lookup()?))
         .map_err(|_| ENOMEM)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rmp/`: how the RMP is laid out and what it holds, on every processor with SEV-SNP.
+//! `rmp/`: the layout of the RMP and its entries, on every processor with SEV-SNP.
 
 pub(crate) mod config;
 pub(crate) mod entry;
@@ -16,7 +16,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// Makes the directory and its files. May sleep.
+/// Creates the directory and its files. May sleep.
 ///
 /// # Errors
 ///

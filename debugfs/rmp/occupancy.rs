@@ -9,7 +9,7 @@ use crate::{
 use core::fmt::Write;
 use kernel::prelude::*;
 
-/// One line per GiB. Counting takes its time: a signal ends it with EINTR.
+/// Writes one line per GiB. Counting may take long: a signal ends it with EINTR.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     let mut occupancy = engine.occupancy()?;
     writeln!(out, "# GiB node  guest firmware held-by").map_err(|_| ENOMEM)?;

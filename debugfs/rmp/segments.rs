@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `rmp/segments`: which memory each part of the RMP covers, where it lies, and what is wrong.
+//! `rmp/segments`: the memory that each segment of the RMP covers, where its entries lie, and the layout's issues.
 
 use crate::{
     engine::{
@@ -29,7 +29,7 @@ use core::fmt::{
 };
 use kernel::prelude::*;
 
-/// `key: value` lines: the form, a `segment` line for each part, an `issue` line for each fault.
+/// Writes `key: value` lines: the form, a `segment` line for each segment, an `issue` line for each issue.
 pub(crate) fn show(engine: &Engine, _: u32, out: &mut Text) -> Result {
     match Description::read(engine.found()) {
         Ok(rmp) => lines(&engine.survey().topology, &rmp.layout(), out),
@@ -109,7 +109,7 @@ fn line(topology: &Topology, segment: &Segment, out: &mut Text) -> fmt::Result {
     )
 }
 
-/// A node, or `none` where the firmware names none.
+/// Shows a node, or `none` where the firmware names no node.
 struct Node(Option<u32>);
 
 impl fmt::Display for Node {
@@ -121,7 +121,7 @@ impl fmt::Display for Node {
     }
 }
 
-/// The nodes of the RAM that a segment covers, as a list.
+/// Shows the nodes of the RAM that a segment covers, as a list.
 struct Nodes<'a> {
     topology: &'a Topology,
     segment: &'a Segment,

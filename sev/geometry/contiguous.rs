@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The contiguous RMP: bookkeeping, then one entry after the other for all of memory from 0 on.
+//! The contiguous RMP: a bookkeeping area, followed by one entry per page of memory from address 0 on.
 
 use super::{
     issue::Issue,
@@ -17,7 +17,7 @@ use crate::sev::{
     },
 };
 
-/// RMP_BASE and RMP_END count in this many bytes.
+/// RMP_BASE and RMP_END are multiples of this number of bytes.
 const UNIT: u64 = 1 << 13;
 
 /// A contiguous RMP, from its two registers.
@@ -32,7 +32,7 @@ impl Contiguous {
         Self { registers }
     }
 
-    /// All of it. RMP_END is the last byte, of which the processor ignores the low bits.
+    /// The whole RMP. RMP_END is the address of its last byte; the processor ignores the low bits of RMP_END.
     fn whole(&self) -> Span {
         Span {
             start: self.registers.base_addr(),
@@ -45,12 +45,12 @@ impl Contiguous {
         Span::new(self.registers.base_addr(), BOOKKEEPING)
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub(crate) fn count(&self) -> u64 {
         self.whole().len().saturating_sub(BOOKKEEPING) / ENTRY_BYTES
     }
 
-    /// The entries, `None` where there is no room for any.
+    /// All entries as one segment. `None` where there is no room for an entry.
     pub(super) fn segment(&self) -> Option<Segment> {
         let count = self.count();
         (count > 0).then(|| Segment {
@@ -61,10 +61,10 @@ impl Contiguous {
         })
     }
 
-    /// The address of a page's entry, `None` where the RMP does not cover the page.
+    /// The address of a page's entry. `None` where the RMP does not cover the page.
     ///
-    /// The page may be anybody's choice. `confine(index, count)` returns the index where it is below
-    /// the count, also when the processor speculates past the check (`index_nospec` of `sys/`).
+    /// The administrator may choose any page. Therefore `confine(index, count)` must return an index below `count`
+    /// also when the processor speculates past the bounds check (`index_nospec` of `sys/`).
     pub(crate) fn place(&self, page: Page, confine: impl FnOnce(u64, u64) -> u64) -> Option<u64> {
         let count = self.count();
         if page.frame() >= count {
@@ -74,7 +74,7 @@ impl Contiguous {
         self.head().end.checked_add(index.checked_mul(ENTRY_BYTES)?)
     }
 
-    /// Tells what is wrong with the registers themselves.
+    /// Calls `tell` with each issue of the registers.
     pub(super) fn judge(&self, tell: &mut impl FnMut(Issue)) {
         if self.registers.base % UNIT != 0 {
             tell(Issue::BaseMisaligned {

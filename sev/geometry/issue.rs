@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What can be wrong with the layout of an RMP. None of it keeps the module from loading.
+//! The issues that the layout of an RMP can have. No issue keeps the module from loading.
 
 use crate::sev::addr::Region;
 use core::fmt;
 
-/// One thing that is not as it should be.
+/// One issue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Issue {
-    /// The first byte of the RMP is not where it may be.
+    /// RMP_BASE is not aligned as it must be.
     BaseMisaligned {
         /// RMP_BASE.
         base: u64,
-        /// What it should be a multiple of.
+        /// The number of which RMP_BASE should be a multiple.
         to: u64,
     },
     /// RMP_END has no meaning in a segmented RMP and should be 0.
@@ -29,16 +29,16 @@ pub(crate) enum Issue {
     SegmentSize {
         /// log2 of the size in bytes.
         shift: u32,
-        /// The smallest that the processor offers.
+        /// log2 of the smallest size that the processor offers.
         min_shift: u32,
-        /// The largest.
+        /// log2 of the largest size that the processor offers.
         max_shift: u32,
     },
-    /// The processor does not look at this segment.
+    /// The processor does not use this segment.
     BeyondLimit {
         /// The segment.
         index: u32,
-        /// How many segments it looks at.
+        /// The number of segments that the processor uses.
         limit: u32,
     },
     /// The segment or its entries lie beyond the physical address space.
@@ -50,9 +50,9 @@ pub(crate) enum Issue {
     Clamped {
         /// The segment.
         index: u32,
-        /// GiB in the table.
+        /// The GiB that the table declares.
         declared: u32,
-        /// GiB that it covers.
+        /// The GiB that the segment covers.
         covered: u64,
     },
     /// A segment covers memory and has its entries at address 0.
@@ -71,24 +71,24 @@ pub(crate) enum Issue {
     Overlap {
         /// The segment.
         index: u32,
-        /// One before it.
+        /// A segment with a smaller index.
         other: u32,
     },
-    /// A segment has entries where the bookkeeping or the segment table is.
+    /// The entries of a segment overlap the bookkeeping area or the segment table.
     OverlapsHead {
         /// The segment.
         index: u32,
     },
-    /// RAM without entries. It cannot be given to a guest.
+    /// The RMP does not cover these regions with RAM. Their memory cannot be assigned to a guest.
     RamUncovered {
-        /// The first region of it.
+        /// The first region.
         first: Region,
-        /// The last one.
+        /// The last region.
         last: Region,
     },
-    /// The bookkeeping area or the segment table is not protected by an entry.
+    /// The RMP does not cover, and so does not protect, its bookkeeping area or its segment table.
     HeadUncovered,
-    /// The entries of a segment are not themselves protected by entries.
+    /// The RMP does not cover, and so does not protect, the entries of a segment.
     EntriesUncovered {
         /// The segment.
         index: u32,
@@ -96,7 +96,7 @@ pub(crate) enum Issue {
 }
 
 impl Issue {
-    /// A name that does not change, for scripts.
+    /// The name for scripts. It does not change between versions.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::BaseMisaligned { .. } => "base-misaligned",
@@ -117,7 +117,7 @@ impl Issue {
     }
 }
 
-/// As one line: the name, and what it is about.
+/// Shown as one line: the name, and the details.
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.name())?;

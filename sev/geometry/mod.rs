@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the RMP lies and what it covers, in either of its two forms.
+//! Where the RMP lies and which memory it covers, in either of its two forms.
 //!
-//! Decoding and judging only: who reads the registers and the segment table passes them in. Nothing
-//! here trusts a value. A table of random bytes gives segments that can be printed and a list of
-//! [`Issue`]s, never an address that is followed: entries are read by RMPREAD, or from a
-//! [`Contiguous`] table with its bounds checked.
+//! This room decodes and judges; the caller reads the registers and the segment table, and passes them in.
+//! It trusts no value: a table of random bytes leads to segments that can be printed and to a list of
+//! [`Issue`]s. The module never accesses memory at an address from the segment table: it reads entries by
+//! RMPREAD, or from a [`Contiguous`] table with checked bounds.
 
 pub(crate) mod contiguous;
 pub(crate) mod issue;
@@ -56,22 +56,22 @@ impl Span {
         Self::new(region.base().as_u64(), GIB)
     }
 
-    /// Its size in bytes.
+    /// The size in bytes.
     pub(crate) const fn len(&self) -> u64 {
         self.end.saturating_sub(self.start)
     }
 
-    /// The two have a byte in common.
+    /// Whether the two ranges have a byte in common.
     pub(crate) const fn meets(&self, other: &Self) -> bool {
         self.len() > 0 && other.len() > 0 && self.start < other.end && other.start < self.end
     }
 
-    /// All of `other` lies inside.
+    /// Whether all of `other` lies in this range.
     pub(crate) const fn contains(&self, other: &Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }
 
-    /// The last address; the first one where it is empty.
+    /// The last address; the first address where the range is empty.
     pub(crate) const fn last(&self) -> u64 {
         let last = self.end.saturating_sub(1);
         if last < self.start {
@@ -82,7 +82,7 @@ impl Span {
     }
 }
 
-/// Bytes of entries that cover this many bytes of memory.
+/// The size in bytes of the entries that cover `covered` bytes of memory.
 const fn entries_len(covered: u64) -> u64 {
     (covered >> PAGE_SHIFT).saturating_mul(ENTRY_BYTES)
 }
@@ -90,27 +90,27 @@ const fn entries_len(covered: u64) -> u64 {
 /// A part of the RMP: consecutive entries for consecutive memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Segment {
-    /// Its place in the segment table; 0 in a contiguous RMP.
+    /// The segment's place in the segment table; 0 in a contiguous RMP.
     pub(crate) index: u32,
-    /// The memory that it covers.
+    /// The memory that the segment covers.
     pub(crate) covered: Span,
-    /// Its entries.
+    /// The addresses of the segment's entries.
     pub(crate) entries: Span,
-    /// GiB that the segment table says it covers, where that is more than a segment can.
+    /// The GiB that the segment covers according to the segment table, where a segment cannot cover as many.
     pub(crate) clamped_from: Option<u32>,
 }
 
 /// The RMP of a host.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Layout<'a> {
-    /// One table for all of memory.
+    /// One table of entries for all of memory.
     Contiguous(Contiguous),
-    /// A table of tables.
+    /// A segment table, and a table of entries per segment.
     Segmented(Segmented<'a>),
 }
 
 impl Layout<'_> {
-    /// Its segments, ascending. A contiguous RMP is one.
+    /// The segments, ascending. A contiguous RMP is one segment.
     pub(crate) fn segments(&self) -> impl Iterator<Item = Segment> + Clone + '_ {
         let (one, many) = match self {
             Self::Contiguous(contiguous) => (contiguous.segment(), None),
@@ -119,7 +119,7 @@ impl Layout<'_> {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    /// What lies before the entries: bookkeeping and the segment table.
+    /// The range before the entries: the bookkeeping area and the segment table.
     pub(crate) fn head(&self) -> Span {
         match self {
             Self::Contiguous(contiguous) => contiguous.head(),
@@ -127,17 +127,17 @@ impl Layout<'_> {
         }
     }
 
-    /// All that the RMP itself occupies.
+    /// All ranges that the RMP itself occupies.
     fn own(&self) -> impl Iterator<Item = Span> + Clone + '_ {
         core::iter::once(self.head()).chain(self.segments().map(|segment| segment.entries))
     }
 
-    /// Some of the RMP itself lies in the region.
+    /// Whether a part of the RMP itself lies in the region.
     pub(crate) fn lies_in(&self, region: Region) -> bool {
         self.own().any(|own| own.meets(&Span::of(region)))
     }
 
-    /// Pages of the region in blocks of which the RMP itself occupies some.
+    /// The number of pages in those blocks of the region in which a part of the RMP itself lies.
     pub(crate) fn own_pages(&self, region: Region) -> u32 {
         if !self.lies_in(region) {
             return 0;
@@ -148,7 +148,7 @@ impl Layout<'_> {
             .fold(0, |pages, _| pages.saturating_add(BLOCK_PAGES))
     }
 
-    /// All of the region has entries.
+    /// Whether the RMP covers all of the region.
     pub(crate) fn covers(&self, region: Region) -> bool {
         self.covers_span(&Span::of(region))
     }
@@ -163,8 +163,8 @@ impl Layout<'_> {
         }
     }
 
-    /// Judges the layout, more strictly than the kernel does. `ram` are the regions with RAM,
-    /// ascending.
+    /// Judges the layout, more strictly than the kernel does: calls `tell` with each issue. `ram` are the
+    /// regions with RAM, ascending.
     pub(crate) fn judge(&self, ram: impl Iterator<Item = Region>, mut tell: impl FnMut(Issue)) {
         match self {
             Self::Contiguous(contiguous) => contiguous.judge(&mut tell),
@@ -183,7 +183,7 @@ impl Layout<'_> {
         }
     }
 
-    /// Tells of RAM without entries, a run of regions at a time.
+    /// Calls `tell` with one issue for each run of consecutive regions with RAM that the RMP does not cover.
     fn judge_ram(&self, ram: impl Iterator<Item = Region>, tell: &mut impl FnMut(Issue)) {
         let mut run: Option<(Region, Region)> = None;
         for region in ram.filter(|region| !self.covers(*region)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The segmented RMP: bookkeeping, then a page that says where each segment's entries are.
+//! The segmented RMP: a bookkeeping area, followed by the segment table, which says where each segment's entries
+//! are.
 
 use super::{
     entries_len,
@@ -18,16 +19,16 @@ use crate::sev::{
     msr::RmpRegisters,
 };
 
-/// Entries of the segment table, which is one 4 KiB page.
+/// The number of entries of the segment table, which is one 4 KiB page.
 pub(crate) const TABLE_ENTRIES: usize = 512;
-/// Bytes of the segment table.
+/// The size of the segment table in bytes.
 pub(crate) const TABLE_BYTES: u64 = 4096;
 /// RMP_BASE and the entries of each segment begin at a multiple of this.
 const ALIGN: u64 = 1 << 20;
 /// Bits 51:20 of a table entry, the address of the segment's entries.
 const ENTRIES_ADDR: u64 = ((1 << 52) - 1) & !(ALIGN - 1);
 
-/// The segment table, as it lies in memory.
+/// The segment table, as in memory.
 pub(crate) type Table = [u64; TABLE_ENTRIES];
 
 /// A segmented RMP, from its registers and its table.
@@ -39,7 +40,7 @@ pub(crate) struct Segmented<'a> {
 }
 
 impl<'a> Segmented<'a> {
-    /// The RMP that these describe.
+    /// The RMP that these registers, limits and this segment table describe.
     pub(crate) const fn new(
         registers: RmpRegisters,
         limits: SegmentLimits,
@@ -52,7 +53,7 @@ impl<'a> Segmented<'a> {
         }
     }
 
-    /// Where the segment table of such an RMP lies.
+    /// The range of the segment table of an RMP with these registers.
     pub(crate) const fn table_span(registers: &RmpRegisters) -> Span {
         Span::new(
             registers.base_addr().saturating_add(BOOKKEEPING),
@@ -60,7 +61,7 @@ impl<'a> Segmented<'a> {
         )
     }
 
-    /// Bookkeeping and segment table.
+    /// The range of the bookkeeping area and the segment table.
     pub(super) fn head(&self) -> Span {
         Span::new(
             self.registers.base_addr(),
@@ -68,18 +69,18 @@ impl<'a> Segmented<'a> {
         )
     }
 
-    /// Bytes that one segment covers at most. `None` where RMP_CFG says nothing sensible.
+    /// The number of bytes that one segment covers at most. `None` where the size in RMP_CFG is out of range.
     pub(crate) fn segment_size(&self) -> Option<u64> {
         let shift = self.registers.segment_shift();
         (30..=PHYS_BITS).contains(&shift).then(|| 1 << shift)
     }
 
-    /// How many segments this processor takes, and whether its cache sets the limit.
+    /// The number of segments that this processor uses.
     pub(crate) fn limit(&self) -> u32 {
         self.limits.segments()
     }
 
-    /// The used entries of the table, with their index.
+    /// The used entries of the table, each with its index.
     fn used(&self) -> impl Iterator<Item = (u32, u64)> + Clone + use<'a> {
         (0u32..)
             .zip(self.table.iter().copied())
@@ -112,7 +113,7 @@ impl<'a> Segmented<'a> {
             .filter_map(move |(index, value)| this.decode(index, value))
     }
 
-    /// Entries of the table that hold no segment, below the limit, ascending.
+    /// The indices below the limit of table entries that hold no segment, ascending.
     pub(crate) fn unused(&self) -> impl Iterator<Item = u32> + Clone + use<'a> {
         let limit = self.limit();
         (0..limit)
@@ -121,7 +122,7 @@ impl<'a> Segmented<'a> {
             .map(|(index, _)| index)
     }
 
-    /// All of the span has entries. The span may reach over several segments.
+    /// Whether the RMP covers the whole span. The span may reach over several segments.
     pub(super) fn covers(&self, span: &Span) -> bool {
         let Some(size) = self.segment_size() else {
             return false;
@@ -143,7 +144,7 @@ impl<'a> Segmented<'a> {
         true
     }
 
-    /// Tells what is wrong with the registers and with the table itself.
+    /// Calls `tell` with each issue of the registers and of the table.
     pub(super) fn judge(&self, tell: &mut impl FnMut(Issue)) {
         let SegmentLimits {
             min_shift,
@@ -217,7 +218,7 @@ impl<'a> Segmented<'a> {
     }
 }
 
-/// Bits 19:0 of a table entry: GiB covered.
+/// The number of GiB that a table entry covers, in its bits 19:0.
 const fn declared_gib(value: u64) -> u32 {
     (value & 0xf_ffff) as u32
 }
