@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The same function on many cores at once, by their threads: no interrupt broadcast.
+//! Runs a function on many cores at the same time. The cores' threads call it; there is no interrupt broadcast.
 
 use super::{
     core_thread::{
@@ -28,28 +28,29 @@ use kernel::{
 };
 use pin_init::stack_pin_init;
 
-/// What all parts of one run share. It lives on the stack of [`Batch::run`].
+/// The state that all parts of one run share. It lives on the stack of [`Batch::carry_out`].
 ///
 /// # Invariants
 ///
-/// `done` is a completion that was initialised in its place.
+/// `done` is a completion that was initialised at its final address.
 #[pin_data]
 pub(super) struct Run<'a> {
     function: &'a (dyn Fn(Cpu) + Sync),
-    /// Parts that have not ended yet.
+    /// The number of parts that have not ended yet.
     left: Atomic<i32>,
-    /// All parts have ended.
+    /// Completed when all parts have ended.
     #[pin]
     done: Opaque<bindings::completion>,
 }
 
-// SAFETY: A completion may be used from several threads at once, and so may all else.
+// SAFETY: A completion may be used from several threads at once, and so may all other fields.
 unsafe impl Sync for Run<'_> {}
 
 impl<'a> Run<'a> {
-    /// One part has not ended, the caller's own: no other part is the last one before all are given out.
+    /// Creates a run with one part, which belongs to the caller and ends after all other parts were posted. So no
+    /// other part can be the last one before that.
     fn new(function: &'a (dyn Fn(Cpu) + Sync)) -> impl PinInit<Self> + use<'a> {
-        // INVARIANT: `ffi_init` initialises it where it stays.
+        // INVARIANT: `ffi_init` initialises the completion at its final address.
         pin_init!(Self {
             function,
             left: Atomic::new(1),
@@ -60,13 +61,13 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Does a core's part.
+    /// Executes the part of the core of `cpu`.
     pub(super) fn call(&self, cpu: Cpu) {
         (self.function)(cpu);
     }
 
-    /// A part has ended. The last one to do so wakes who waits: one wake-up for each run. The caller
-    /// does not use the run afterwards.
+    /// Records that a part has ended. The last part wakes the waiting caller of [`Batch::run`], so that there is one
+    /// wake-up per run. The caller of this method does not use the run afterwards.
     pub(super) fn end(&self) {
         if self.left.fetch_sub(1, Full) == 1 {
             // SAFETY: Initialised by the invariant; `Batch::wait` waits for the end of this call.
@@ -75,21 +76,21 @@ impl<'a> Run<'a> {
     }
 }
 
-/// A part that was given to a core's thread.
+/// A part that was posted to a core's thread.
 struct Part {
     thread: Arc<CoreThread>,
-    /// What the thread's runtime was when last looked at.
+    /// The thread's runtime at the last look.
     runtime: Option<u64>,
-    /// How often in a row it was found not to have run.
+    /// The number of looks in a row since which the thread has not run.
     stalls: u32,
-    /// It was starved when it got its last part.
+    /// The thread was starved in its previous part.
     suspect: bool,
-    /// It is counted as starved.
+    /// The thread is counted as starved in this run.
     starved: bool,
 }
 
 impl Part {
-    /// Whether the thread has run since this was last asked. Counts how often it has not.
+    /// Whether the thread has run since the last call. Counts in `stalls` how often in a row it has not.
     fn runs(&mut self) -> bool {
         let runtime = self.thread.runtime();
         let runs = runtime.is_none() || runtime != self.runtime;
@@ -103,12 +104,12 @@ impl Part {
     }
 }
 
-/// How many cores took no part in a run.
+/// The numbers of cores that took no part in a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
-    /// They are offline, or there was no memory for their thread.
+    /// Cores that are offline, or for whose thread there was no memory.
     pub(crate) left_out: usize,
-    /// Their thread was not run: something else has the CPU, and does not share it.
+    /// Cores whose thread did not get to run, because another task does not let go of the CPU.
     pub(crate) starved: usize,
 }
 
@@ -119,10 +120,11 @@ impl Missing {
     }
 }
 
-/// How often it is looked whether a thread has run, in milliseconds.
+/// How often [`Batch::wait`] looks whether the threads have run, in milliseconds.
 const LOOK_MS: u32 = 1000;
 
-/// How often in a row a thread may be found not to have run, if it was left out the last time.
+/// The number of looks in a row after which a thread that has not run is left out, if it was starved in its previous
+/// part.
 const SUSPECT: u32 = 2;
 
 /// A list of parts for a fixed number of cores.
@@ -136,8 +138,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Makes a batch for at most `capacity` cores. Of each client one batch is under way at a time. May
-    /// sleep.
+    /// Creates a batch for at most `capacity` cores. Each client runs one batch at a time. May sleep.
     ///
     /// # Errors
     ///
@@ -149,14 +150,13 @@ impl Batch {
         })
     }
 
-    /// Has the thread of each of `cores` run `function(cpu)` once on that CPU, all at the same time;
-    /// returns when all have returned. May sleep. Allocates nothing but the threads of cores that never
-    /// did anything before.
+    /// Has the thread of each of `cores` call `function(cpu)` once on that CPU, all at the same time; returns when
+    /// all calls have returned. May sleep. Allocates only the threads of cores that have none yet.
     ///
-    /// A CPU that is offline is left out. One that goes offline meanwhile, or on which the thread is not
-    /// run, may see `function` called on another CPU: `function` has to check with
-    /// [`super::cpu::OnCpu::exactly`]. `patience` says how many seconds in a row a thread may be kept from
-    /// running before its core is left out; it is asked again each time.
+    /// A CPU that is offline is left out. Where a CPU goes offline meanwhile or its thread does not get to run,
+    /// the thread may call `function` on another CPU: `function` must check with [`super::cpu::OnCpu::exactly`].
+    /// `patience` returns for how many seconds other tasks may keep a thread from running before its core is left
+    /// out. It is called again at each look.
     pub(crate) fn run<'a>(
         &mut self,
         cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)> + Clone,
@@ -166,7 +166,7 @@ impl Batch {
         self.carry_out(None, cores, patience, function)
     }
 
-    /// The same, while CPUs are kept from coming and going.
+    /// As [`Batch::run`], for a caller that holds the hotplug lock.
     pub(crate) fn run_locked<'a>(
         &mut self,
         hotplug: &HotplugLock,
@@ -177,7 +177,7 @@ impl Batch {
         self.carry_out(Some(hotplug), cores, patience, function)
     }
 
-    /// Takes the hotplug lock where the caller does not hold it, until all parts are given out.
+    /// Carries a run out. Takes the hotplug lock where the caller does not hold it, until all parts are posted.
     fn carry_out<'a>(
         &mut self,
         held: Option<&HotplugLock>,
@@ -195,7 +195,7 @@ impl Batch {
         Missing { left_out, starved }
     }
 
-    /// Gives the threads their parts, under the hotplug lock. Returns how many cores were left out.
+    /// Posts the parts to the threads, under the hotplug lock. Returns the number of cores that were left out.
     ///
     /// # Safety
     ///
@@ -210,8 +210,8 @@ impl Batch {
         for (thread, cpu) in cores {
             run.left.fetch_add(1, Relaxed);
             let room = self.parts.len() < self.parts.capacity() && cpu.online();
-            // SAFETY: No part of this client's is with the thread, by the invariant. `run` lives until
-            // all parts have ended, by the contract above.
+            // SAFETY: The thread has no part of this client, by the invariant. `run` lives until all parts have
+            // ended, by the contract above.
             let posted = room && unsafe { thread.post(self.client, cpu, shared.cast_mut().cast()) };
             if !posted {
                 left_out = left_out.saturating_add(1);
@@ -225,16 +225,16 @@ impl Batch {
                 suspect: thread.starved(),
                 starved: false,
             };
-            // Within the capacity, so that nothing is allocated and nothing fails.
+            // The push stays within the capacity, so it neither allocates nor fails.
             let _ = self.parts.push(part, GFP_KERNEL);
         }
         left_out
     }
 
-    /// Waits until all parts have ended. Returns the number of cores whose thread was not run.
+    /// Waits until all parts have ended. Returns the number of cores whose thread did not get to run.
     fn wait(&mut self, run: &Run<'_>, patience: impl Fn() -> u32) -> usize {
         let mut starved = 0usize;
-        // The caller's own.
+        // Ends the part that belongs to the caller.
         run.end();
         // SAFETY: Initialised by the invariant of `Run`.
         while unsafe {
@@ -243,7 +243,7 @@ impl Batch {
         {
             let patience = patience();
             for part in self.parts.iter_mut() {
-                // A thread that has starved before is not waited for as long again.
+                // A thread that was starved in its previous part gets less time.
                 let patience = if part.suspect {
                     patience.min(SUSPECT)
                 } else {
@@ -261,8 +261,8 @@ impl Batch {
                 if withdrawn {
                     run.end();
                 }
-                // Also where it has nothing left to do: synchronize_rcu_tasks() waits for a thread that is
-                // ready to run and never runs.
+                // The thread is moved to another CPU even where no client waits for it any more: it is ready to
+                // run and never runs, and synchronize_rcu_tasks() would wait for it.
                 if !withdrawn || part.thread.idle() {
                     part.thread.call_away();
                 }
@@ -274,7 +274,8 @@ impl Batch {
     }
 }
 
-/// Sees to it that each core has a thread. Those for which there is no memory are left out later.
+/// Creates a thread for each core that has none. After a failure no further thread is created; `post` leaves out the
+/// cores without a thread.
 fn make_threads<'a>(cores: impl Iterator<Item = (&'a Arc<CoreThread>, Cpu)>) {
     for (thread, cpu) in cores {
         if let Err(e) = thread.make(cpu) {

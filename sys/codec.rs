@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Values as numbers: how atomic variables, tracepoints, C and parameters hold them.
+//! Encodes values as numbers, for atomic variables, tracepoints, C and parameters.
 //!
-//! This file is pure: it is compiled and tested on the host too, and pure files of other rooms may
+//! This file is pure: `tests/host` compiles and tests it on the host too, and pure files of other rooms may
 //! name it.
 
 /// A value that a number of 64 bits can hold. [`coded`] implements it for enums without fields.
@@ -10,15 +10,14 @@ pub(crate) trait Codec: Copy {
     /// The value as a number.
     fn encode(self) -> u64;
 
-    /// The value that [`Codec::encode`] made this number of. A number that it makes of no value decodes
-    /// to some value all the same.
+    /// The value that [`Codec::encode`] encodes as `number`. A number that is the encoding of no value decodes to
+    /// an arbitrary value.
     fn decode(number: u64) -> Self;
 }
 
-/// Defines an enum without fields whose values are numbered from 0 on, in the order in which they
-/// stand there.
+/// Defines an enum without fields whose values are numbered from 0 on, in the order of their definition.
 ///
-/// Each value may have a name, which then all have: `Once = "once",`. The enum gets
+/// Either all values have a name, as in `Once = "once",`, or none has. The enum gets
 ///
 /// - `ALL`, an array of all values, ascending;
 /// - `code()`, the number of a value, and `from_code(u32)`, `None` for a number of no value;

@@ -2,10 +2,10 @@
 
 //! The module's directory in configfs.
 //!
-//! The kernel crate offers one, but in 7.2 (7.2.13 included) and up to 7.3.1 the reference that it hands
-//! to an attribute at the root of a subsystem points to the wrong place. [`Root`] has no bytes, so that a
-//! reference to it is valid wherever it points; what the attributes work on is found in a variable of
-//! this file instead. All kernels are served in this way.
+//! The kernel crate offers configfs directories, but in 7.2 (7.2.13 included) and up to 7.3.1 the reference that
+//! it passes to an attribute at the root of a subsystem points to the wrong place. [`Root`] has no bytes, so that
+//! a reference to it is valid wherever it points; the attributes find their target in [`TARGET`] instead. This
+//! file does so with all kernel series.
 
 use core::{
     ffi::c_void,
@@ -30,10 +30,10 @@ use kernel::{
     }, //
 };
 
-/// What the attributes of the one [`Directory`] work on; NULL while there is no directory.
+/// The target of the attributes of the one [`Directory`]; NULL while there is no directory.
 static TARGET: Atomic<*mut c_void> = Atomic::new(ptr::null_mut());
 
-/// What the attributes of a [`Directory<T>`] get from the kernel in place of the `T`.
+/// The type that the kernel passes to the attributes of a [`Directory<T>`] in place of the `T`.
 ///
 /// # Invariants
 ///
@@ -51,7 +51,7 @@ impl<T> Deref for Root<T> {
     }
 }
 
-/// Keeps what the attributes work on.
+/// Keeps the target of the attributes alive, and `TARGET` pointing to it.
 ///
 /// # Invariants
 ///
@@ -66,7 +66,7 @@ impl<T> Target<T> {
         TARGET
             .cmpxchg(ptr::null_mut(), place, Full)
             .map_err(|_| EBUSY)?;
-        // INVARIANT: Just stored, and nobody else replaces what is not NULL.
+        // INVARIANT: Just stored, and nobody else replaces a pointer that is not NULL.
         Ok(Self { _target: target })
     }
 }
@@ -77,8 +77,8 @@ impl<T> Drop for Target<T> {
     }
 }
 
-/// A directory at the root of configfs, whose attributes work on a `T`. Dropping it removes it and
-/// waits for attributes that are being read or written.
+/// A directory at the root of configfs, whose attributes access a `T`. Dropping the value removes the
+/// directory, and waits for attributes that are being read or written.
 #[pin_data]
 pub(crate) struct Directory<T: Send + Sync + 'static> {
     // Dropped first: no attribute is called after that.
@@ -88,12 +88,12 @@ pub(crate) struct Directory<T: Send + Sync + 'static> {
 }
 
 impl<T: Send + Sync + 'static> Directory<T> {
-    /// Makes the directory, with the attributes of an [`item_type`]. May sleep.
+    /// Creates the directory, with the attributes of an [`item_type`]. May sleep.
     ///
     /// # Errors
     ///
-    /// EEXIST where another module has taken the name; EBUSY where there is a directory of this
-    /// module's already; ENOMEM.
+    /// EEXIST where another module has a directory of that name; EBUSY where this module already has a
+    /// directory; ENOMEM.
     pub(crate) fn new(
         name: &'static CStr,
         item_type: &'static ItemType<Subsystem<Root<T>>, Root<T>>,
@@ -101,7 +101,7 @@ impl<T: Send + Sync + 'static> Directory<T> {
     ) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             target: Target::new(target)?,
-            // INVARIANT: `target` was stored before, and goes after the subsystem.
+            // INVARIANT: `target` was stored before, and is dropped after the subsystem.
             subsystem <- Subsystem::new(name, item_type, Ok(Root(PhantomData))),
         })
     }
@@ -109,8 +109,8 @@ impl<T: Send + Sync + 'static> Directory<T> {
 
 /// The item type of a [`Directory`]: `item_type!(Alias, name: id, ...)`.
 ///
-/// `Alias` is a [`Root`] by a name of its own, for which `AttributeOperations<id>` says what the
-/// attribute `name` does.
+/// `Alias` is a type alias of a [`Root`]. Its implementation of `AttributeOperations<id>` is the attribute
+/// `name`.
 macro_rules! item_type {
     ($root:ident, $($name:ident: $id:literal),* $(,)?) => {{
         #[allow(unused_imports, reason = "kernels before 7.3 look for THIS_MODULE here")]

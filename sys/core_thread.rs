@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A thread of our own for each core, which sleeps until the core has something to do.
+//! One kernel thread per core. The thread sleeps until a client posts work for the core.
 //!
-//! A thread, and no work in a workqueue: a worker of the kernel's has the priority of its pool, which is
-//! not ours to change, and pools of a lower priority cannot be had by modules. It is made when its core
-//! is first asked for anything, so that a core that is left alone has none. It costs its stack and its
-//! `task_struct`, some 30 KiB: 15 MiB on a host with 512 cores.
+//! The module does not use a workqueue, because a worker has the priority of its pool: modules can neither change
+//! that priority nor create pools of a lower one. The thread is created when its core first gets work, so that a
+//! core that is left alone has no thread. A thread costs its stack and its `task_struct`, about 30 KiB: 15 MiB on
+//! a host with 512 cores.
 //!
-//! The thread runs under SCHED_IDLE. Everything else on the CPU goes first, and the scheduler takes a
-//! CPU on which only such threads run for idle when it looks for a place for others.
+//! The thread runs under SCHED_IDLE. All other tasks of the CPU run first, and when the scheduler looks for a CPU
+//! for another task, it takes a CPU that only runs such threads to be idle.
 
 use super::{
     batch::Run,
@@ -37,20 +37,20 @@ use kernel::{
     },
 };
 
-/// Who has something done by cores. Each has one [`super::batch::Batch`] under way at a time.
+/// The clients that post work to cores. Each client runs one [`super::batch::Batch`] at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Client {
-    /// The thread that decides.
+    /// The thread `rmpopt`, for passes and checks.
     Pass,
-    /// Somebody who reads a status file.
+    /// A reader of a status file.
     Status,
 }
 
-/// What a client wants of a core.
+/// The work that a client has posted to a core.
 struct Job {
-    /// The batch that it is part of, until the thread takes it up. Null while there is none.
+    /// The run to which the job belongs, until the thread takes it. Null while there is none.
     run: Atomic<*mut Run<'static>>,
-    /// The CPU that it is for.
+    /// The CPU for which the job is meant.
     cpu: Atomic<u32>,
     /// There is a job, and it has not ended.
     busy: Atomic<bool>,
@@ -66,21 +66,21 @@ impl Job {
     }
 }
 
-/// The thread of a core. Dropping it ends the thread and waits for that.
+/// The thread of a core. Dropping the value ends the thread and waits for its end.
 pub(crate) struct CoreThread {
     kick: Kick,
-    /// The thread shall end.
+    /// The thread must end.
     ending: Atomic<bool>,
-    /// It was called away from its CPU since it was last given something to do.
+    /// The thread was called away from its CPU since it last got a job.
     called_away: Atomic<bool>,
-    /// It was not run when it was last given something to do.
+    /// The thread did not get to run for its last job.
     starved: Atomic<bool>,
     pass: Job,
     status: Job,
 }
 
 impl CoreThread {
-    /// For a core that has nothing to do yet: without a thread.
+    /// A value without a thread, for a core that has had no work yet.
     pub(crate) const fn new() -> Self {
         Self {
             kick: Kick::new(),
@@ -104,8 +104,7 @@ impl CoreThread {
         self.kick.task().is_some()
     }
 
-    /// Makes the thread, unless there is one. It does not run before it is given something to do. May
-    /// sleep.
+    /// Creates the thread, unless there is one. The thread does not run before its first job. May sleep.
     ///
     /// # Errors
     ///
@@ -116,8 +115,8 @@ impl CoreThread {
         }
         let data = Arc::as_ptr(self).cast_mut().cast();
         let node = i32::try_from(cpu.node()).unwrap_or(bindings::NUMA_NO_NODE);
-        // SAFETY: `main` gets a `CoreThread` that ends the thread before it goes away; the format takes
-        // one number.
+        // SAFETY: `main` gets a `CoreThread` that ends the thread before it is dropped; the format takes one
+        // number.
         let task = from_err_ptr(unsafe {
             bindings::kthread_create_on_node(
                 Some(Self::main),
@@ -127,8 +126,8 @@ impl CoreThread {
                 cpu.number(),
             )
         })?;
-        // Bound, so that neither user space nor the kernel's own care for kthreads moves it.
-        // SAFETY: The task was just made and has not run yet. `attach` takes the reference over.
+        // Bound, so that neither user space nor the kernel's handling of kthreads moves the thread.
+        // SAFETY: The task was just created and has not run yet. `attach` takes the reference over.
         let first = unsafe {
             bindings::kthread_bind(task, cpu.number());
             shim::rmpopt_make_idle(task);
@@ -136,8 +135,9 @@ impl CoreThread {
             self.kick.attach(task)
         };
         if !first {
-            // Another client was faster.
-            // SAFETY: The task has not run and will not; the kernel keeps it until its end is reported.
+            // Another client has created the thread in the meantime.
+            // SAFETY: The task has not run and will not; the kernel keeps it until kthread_stop() has seen its
+            // end.
             unsafe {
                 shim::rmpopt_move_away(task);
                 bindings::kthread_stop(task);
@@ -146,14 +146,14 @@ impl CoreThread {
         Ok(())
     }
 
-    /// Gives the thread a part of `run` to do on `cpu`, which is online and stays so meanwhile. Tells
-    /// whether it could be done; it cannot without a thread.
+    /// Posts a part of `run` to the thread, to be executed on `cpu`, which is and stays online during the call.
+    /// Returns whether the part was posted; it is not where there is no thread.
     ///
     /// # Safety
     ///
-    /// No part of a run of `client` is with this thread. `run` lives until the part has ended: until
+    /// The thread has no part of a run of `client`. `run` lives until the part has ended, that is until
     /// [`Run::end`] was called for it, by the thread, or by the caller after [`Self::withdraw`].
-    // Not inlined, because tests trace this function: each call gives a core work.
+    // Not inlined, because tests trace this function: each call posts one part to one core.
     #[inline(never)]
     pub(super) unsafe fn post(&self, client: Client, cpu: Cpu, run: *mut Run<'static>) -> bool {
         let Some(task) = self.kick.task() else {
@@ -161,7 +161,8 @@ impl CoreThread {
         };
         let job = self.job(client);
         self.called_away.store(false, Relaxed);
-        // The thread may be elsewhere: called away, pushed away when its CPU went offline, or on a sibling.
+        // The thread may be on another CPU: it was called away, the kernel moved it when its CPU went offline, or
+        // another thread of the core was the representative.
         // SAFETY: The task is valid by the invariant of `Kick`.
         if unsafe { shim::rmpopt_move_to(task.as_ptr(), cpu.number()) } != 0 {
             return false;
@@ -173,27 +174,27 @@ impl CoreThread {
         true
     }
 
-    /// Whether the part that `client` has given it has not ended.
+    /// Whether `client` has posted a part to the thread that has not ended.
     pub(super) fn busy(&self, client: Client) -> bool {
         self.job(client).busy.load(Acquire)
     }
 
-    /// Whether it was not run when it was last given something to do.
+    /// Whether the thread did not get to run for its last job.
     pub(super) fn starved(&self) -> bool {
         self.starved.load(Relaxed)
     }
 
-    /// Notes that the thread is not run, until it ends a part again.
+    /// Records that the thread does not get to run. The record is cleared when the thread ends a part on its CPU.
     pub(super) fn set_starved(&self) {
         self.starved.store(true, Relaxed);
     }
 
-    /// Whether nobody has given it anything that has not ended.
+    /// Whether the thread has no part that has not ended.
     pub(super) fn idle(&self) -> bool {
         !self.busy(Client::Pass) && !self.busy(Client::Status)
     }
 
-    /// Takes back what `client` has given it, if the thread has not begun with that.
+    /// Takes back the part that `client` has posted, if the thread has not begun it. Returns whether it did.
     pub(super) fn withdraw(&self, client: Client) -> bool {
         let job = self.job(client);
         let withdrawn = !job.run.xchg(ptr::null_mut(), Full).is_null();
@@ -203,8 +204,8 @@ impl CoreThread {
         withdrawn
     }
 
-    /// Calls the thread away from its CPU, on which it is not run. Its part ends soon then, because
-    /// [`super::cpu::OnCpu::exactly`] finds that it runs elsewhere. May sleep.
+    /// Calls the thread away from its CPU, on which it does not get to run, to another CPU. Its part then ends
+    /// soon, because [`super::cpu::OnCpu::exactly`] finds that the thread runs elsewhere. May sleep.
     pub(super) fn call_away(&self) {
         if let Some(task) = self.kick.task() {
             self.called_away.store(true, Relaxed);
@@ -213,12 +214,12 @@ impl CoreThread {
         }
     }
 
-    /// Whether it was called away from its CPU since it got its part.
+    /// Whether the thread was called away from its CPU since it got its last part.
     pub(crate) fn called_away(&self) -> bool {
         self.called_away.load(Relaxed)
     }
 
-    /// A number that changes when the thread has run. `None` while it runs.
+    /// A number that changes when the thread has run. `None` while the thread runs.
     pub(super) fn runtime(&self) -> Option<u64> {
         let task = self.kick.task()?.as_ptr();
         // SAFETY: The task is valid by the invariant of `Kick`; both only read.
@@ -246,7 +247,7 @@ impl CoreThread {
         let job = self.job(client);
         let run = NonNull::new(job.run.xchg(ptr::null_mut(), Full));
         if let Some(run) = run {
-            // SAFETY: By the contract of `post` it lives until `end` was called.
+            // SAFETY: By the contract of `post` the run lives until `end` was called.
             let run = unsafe { run.as_ref() };
             if let Some(cpu) = Cpu::new(job.cpu.load(Relaxed)) {
                 run.call(cpu);
@@ -266,9 +267,9 @@ impl Drop for CoreThread {
             return;
         };
         self.ending.store(true, Release);
-        // Its CPU may be set apart, or belong to somebody who never gives it away: it ends elsewhere.
-        // SAFETY: The task is valid by the invariant of `Kick`, and nobody uses it afterwards. Whether
-        // it has ever run does not matter: it owns nothing.
+        // The thread ends on another CPU: its own may be isolated, or a task on it may never let go of it.
+        // SAFETY: The task is valid by the invariant of `Kick`, and nobody uses it afterwards. Whether it has
+        // ever run does not matter: it owns nothing.
         unsafe {
             shim::rmpopt_move_away(task.as_ptr());
             bindings::kthread_stop(task.as_ptr());
@@ -276,12 +277,12 @@ impl Drop for CoreThread {
     }
 }
 
-/// Lets other tasks of the CPU run first, where any is ready. May sleep. For a core's thread only: other
-/// threads give way when the scheduler says so.
+/// Lets the other tasks of the CPU that are ready run first. May sleep. For the threads of cores only: other threads
+/// leave that to the scheduler.
 ///
-/// Lazy preemption makes it necessary: a task that becomes ready waits for the next tick there, even
-/// behind SCHED_IDLE.
+/// Lazy preemption makes the call necessary: with it, a task that becomes ready waits for the next tick even where a
+/// SCHED_IDLE task runs.
 pub(crate) fn give_way() {
-    // SAFETY: Nothing has to hold beside the context.
+    // SAFETY: The only condition is the context.
     unsafe { bindings::schedule() };
 }

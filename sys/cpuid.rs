@@ -7,7 +7,7 @@ use core::arch::x86_64::{
     __cpuid_count,
 };
 
-/// Executes CPUID with this leaf and subleaf 0. In any context.
+/// Executes CPUID with this leaf and subleaf 0. May be called in any context.
 #[allow(unused_unsafe, reason = "newer compilers take it for safe")]
 pub(crate) fn cpuid(leaf: u32) -> CpuidResult {
     // SAFETY: Every x86-64 processor has CPUID; it touches registers only.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Read-only debugfs files whose text is made once, when the file is opened.
+//! Read-only debugfs files whose text is created once, when the file is opened.
 //!
 //! The kernel crate's debugfs files have no owner, so that an open file survives the module that
-//! made it. These have one: an open file keeps the module loaded. Mode 0400 and reading only, which
-//! is all that lockdown allows.
+//! created it. The files of this room have an owner: an open file keeps the module loaded. Their mode is
+//! 0400 and they can only be read, which is all that lockdown allows.
 
 use super::compat;
 use core::fmt;
@@ -15,7 +15,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The text of a file while it is made.
+/// The text of a file.
 pub(crate) struct Text {
     bytes: KVVec<u8>,
 }
@@ -28,19 +28,19 @@ impl fmt::Write for Text {
     }
 }
 
-/// Makes the text of a file. In thread context of the process that opens it, may sleep.
+/// Creates the text of a file. Called in the context of the process that opens the file; may sleep.
 ///
-/// The second argument is the one that was given to [`Files::add`]. An error is what open(2) returns.
+/// The second argument is the `argument` of [`Files::add`]. open(2) fails with the error that is returned.
 pub(crate) type Show<T> = fn(&T, u32, &mut Text) -> Result;
 
-/// What the inode points to.
+/// The data to which the inode points.
 struct File<T> {
     context: Arc<T>,
     show: Show<T>,
     argument: u32,
 }
 
-/// A directory at the root of debugfs. Dropping it removes it and all that is in it.
+/// A directory at the root of debugfs. Dropping the value removes the directory and everything in it.
 ///
 /// # Invariants
 ///
@@ -56,7 +56,7 @@ impl Drop for Root {
     }
 }
 
-/// A place for files.
+/// A directory to which files can be added.
 #[derive(Clone, Copy)]
 pub(crate) struct Dir(*mut bindings::dentry);
 
@@ -73,27 +73,27 @@ unsafe impl<T: Send + Sync + 'static> Send for Files<T> {}
 unsafe impl<T: Send + Sync + 'static> Sync for Files<T> {}
 
 impl<T: Send + Sync + 'static> Files<T> {
-    /// Makes a directory at the root of debugfs. May sleep.
+    /// Creates a directory at the root of debugfs. May sleep.
     ///
-    /// Where debugfs is off or the name is taken nothing appears: status must not keep the module
-    /// from working.
+    /// Where debugfs is off or the name is taken, no files appear and there is no error: missing status must
+    /// not keep the module from working.
     pub(crate) fn new(name: &CStr) -> Self {
         // SAFETY: The name is copied.
         let dir =
             unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), core::ptr::null_mut()) };
-        // INVARIANT: Just made.
+        // INVARIANT: Just created.
         Self {
             root: Root { dir },
             files: KVec::new(),
         }
     }
 
-    /// The directory itself.
+    /// The root directory of this tree.
     pub(crate) fn root(&self) -> Dir {
         Dir(self.root.dir)
     }
 
-    /// Makes a directory in the root. May sleep.
+    /// Creates a directory in the root directory of this tree. May sleep.
     pub(crate) fn subdir(&mut self, name: &CStr) -> Dir {
         // SAFETY: The name is copied, the parent lives as long as `self`.
         Dir(unsafe { bindings::debugfs_create_dir(name.as_char_ptr(), self.root.dir) })
@@ -152,7 +152,7 @@ impl<T: Send + Sync + 'static> Files<T> {
         inode: *mut bindings::inode,
         file: *mut bindings::file,
     ) -> ffi::c_int {
-        // SAFETY: By the contract above; debugfs keeps the file from going away meanwhile.
+        // SAFETY: By the contract above; debugfs does not remove the file during the call.
         let data = unsafe { &*(*inode).i_private.cast::<File<T>>() };
         let mut text = Text {
             bytes: KVVec::new(),
@@ -198,7 +198,7 @@ impl<T: Send + Sync + 'static> Files<T> {
         _inode: *mut bindings::inode,
         file: *mut bindings::file,
     ) -> ffi::c_int {
-        // SAFETY: By the contract above; `open` made the box.
+        // SAFETY: By the contract above; `open` created the box.
         drop(unsafe { KBox::from_raw((*file).private_data.cast::<Text>()) });
         0
     }

@@ -4,7 +4,7 @@
 
 use super::codec::Codec;
 
-/// Why an instruction did not do its work: the exception that it raised.
+/// Why an instruction had no effect: the exception that it raised, or that it was not executed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// #UD, vector 6: the instruction is absent, or switched off on this core.
@@ -13,7 +13,7 @@ pub(crate) enum Fault {
     GeneralProtection,
     /// Any other vector.
     Other(u8),
-    /// None: SNP is being initialised, and the instruction was left out.
+    /// No exception: the instruction was not executed, because SNP is being initialised.
     Initialising,
 }
 
@@ -27,7 +27,7 @@ impl Fault {
         }
     }
 
-    /// The vector. 0 where there was no exception: no core is taken out for that.
+    /// The vector of the exception. 0 for [`Fault::Initialising`], for which no core is taken out.
     pub(crate) const fn vector(self) -> u8 {
         match self {
             Self::InvalidOpcode => 6,
@@ -48,7 +48,7 @@ impl Fault {
     }
 }
 
-/// The bit that says that there was a fault. The vector is below it.
+/// The bit that says that there was a fault. The bits below it hold the vector.
 const FAULT: u64 = 0x100;
 
 impl Codec for Option<Fault> {

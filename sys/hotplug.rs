@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! CPUs that come and go.
+//! Callbacks for CPUs that go online and offline.
 
 use super::cpu::Cpu;
 use kernel::{
@@ -12,24 +12,24 @@ use kernel::{
     types::Opaque, //
 };
 
-/// What is told about CPUs.
+/// The receiver of the callbacks.
 pub(crate) trait Listener: Send + Sync + 'static {
-    /// `cpu` has come online. In thread context on that CPU, under the hotplug lock.
+    /// `cpu` has come online. Called in thread context on that CPU, under the hotplug lock.
     fn online(&self, cpu: Cpu);
 
-    /// `cpu` is about to go offline and still runs. In thread context on that CPU, under the
+    /// `cpu` is about to go offline and still runs. Called in thread context on that CPU, under the
     /// hotplug lock.
     fn offline(&self, cpu: Cpu);
 }
 
-/// The part that the kernel holds a pointer to.
+/// The data to which the kernel holds a pointer.
 #[repr(C)]
 struct Instance<T> {
     node: Opaque<bindings::hlist_node>,
     listener: Arc<T>,
 }
 
-/// A registered [`Listener`]. Dropping it ends the calls and waits for one that is under way.
+/// A registered [`Listener`]. Dropping the value unregisters it, and waits for a call that is under way.
 ///
 /// # Invariants
 ///
@@ -45,7 +45,7 @@ unsafe impl<T: Listener> Send for CpuHotplug<T> {}
 unsafe impl<T: Listener> Sync for CpuHotplug<T> {}
 
 impl<T: Listener> CpuHotplug<T> {
-    /// Registers a listener. It is not told about CPUs that are online already. May sleep.
+    /// Registers a listener. It is not called for CPUs that are already online. May sleep.
     ///
     /// # Errors
     ///
@@ -58,8 +58,8 @@ impl<T: Listener> CpuHotplug<T> {
             },
             GFP_KERNEL,
         )?;
-        // SAFETY: With multi_instance set the kernel calls both with two arguments, which is what
-        // they take. They only use instances that were added.
+        // SAFETY: With multi_instance set the kernel calls both functions with two arguments, which they take, and
+        // only for instances that were added.
         let state = unsafe {
             bindings::__cpuhp_setup_state(
                 bindings::cpuhp_state_CPUHP_AP_ONLINE_DYN,
@@ -72,7 +72,7 @@ impl<T: Listener> CpuHotplug<T> {
         };
         to_result(state)?;
         let state = state as bindings::cpuhp_state;
-        // SAFETY: The node is in a box and stays there until it is removed in `drop`.
+        // SAFETY: The node is in a box, and stays valid until it is removed in `drop`.
         let added =
             unsafe { bindings::__cpuhp_state_add_instance(state, instance.node.get(), false) };
         if let Err(e) = to_result(added) {
@@ -98,7 +98,7 @@ impl<T: Listener> CpuHotplug<T> {
 
     /// # Safety
     ///
-    /// As [`Self::startup`].
+    /// The same as for [`Self::startup`].
     unsafe extern "C" fn teardown(cpu: ffi::c_uint, node: *mut bindings::hlist_node) -> ffi::c_int {
         // SAFETY: By the contract above; it is the first field.
         let instance = unsafe { &*node.cast::<Instance<T>>() };
@@ -116,7 +116,7 @@ type Single = unsafe extern "C" fn(ffi::c_uint) -> ffi::c_int;
 
 impl<T: Listener> Drop for CpuHotplug<T> {
     fn drop(&mut self) {
-        // SAFETY: By the invariant. No callback runs after the first call, so the state can go.
+        // SAFETY: By the invariant. No callback runs after the first call, so the state can be removed.
         unsafe {
             bindings::__cpuhp_state_remove_instance(self.state, self.instance.node.get(), false);
             bindings::__cpuhp_remove_state(self.state, false);

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Instructions that the assembler does not know yet, each with a fault fixup.
+//! RMPOPT and RMPREAD, which the assembler does not know yet, each with a fault fixup; and `index_nospec`.
 
 use super::cpu::OnCpu;
 use core::arch::asm;
 
 pub(crate) use super::fault::Fault;
 
-/// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`, as `shim.c` compares it: jump, with
-/// the trap number in RAX.
+/// `EX_TYPE_FAULT` of `arch/x86/include/asm/extable_fixup_types.h`: the kernel jumps to the fixup, with the trap
+/// number in RAX. `shim.c` checks the value at build time.
 pub(super) const EX_TYPE_FAULT: i32 = 2;
 
 /// The end of an `asm!` block with one instruction, at label 1, that may fault.
 ///
-/// It sets the operand `faulted` to 0. On a fault the kernel jumps behind that, with the vector in RAX.
-/// Changes no flags. The operand `ex_type` has to be [`EX_TYPE_FAULT`].
+/// The `movb` sets the operand `faulted` to 0. On a fault the kernel jumps past the `movb`, with the vector in RAX.
+/// The fixup changes no flags. The operand `ex_type` must be [`EX_TYPE_FAULT`].
 macro_rules! fixup {
     () => {
         concat!(
@@ -31,21 +31,21 @@ macro_rules! fixup {
 }
 pub(super) use fixup;
 
-/// RMPOPT: returns the carry flag, which tells whether the region is optimised on this core.
+/// Executes RMPOPT. Returns the carry flag, which says whether the region is optimised on this core.
 ///
 /// `rax` is a physical address in the region, `rcx` the function: 0 verify and report, 1 report
 /// only.
 ///
 /// # Errors
 ///
-/// [`Fault::InvalidOpcode`] on a processor without it, and where the core's RMPOPT_EN is 0.
+/// [`Fault::InvalidOpcode`] on a processor without RMPOPT, and where the core's RMPOPT_EN is 0.
 pub(crate) fn __rmpopt(_on: &OnCpu, rax: u64, rcx: u64) -> Result<bool, Fault> {
     let mut faulted = 1u8;
     let after: u64;
     let carry: u8;
-    // SAFETY: RMPOPT reads no memory that the kernel knows of and changes only the core's own table
-    // and CF; whatever it answers, all accesses stay checked where they must be. The fixup
-    // turns a fault into a jump to label 2 with `faulted` left at 1, and a `mov` changes no flags.
+    // SAFETY: RMPOPT accesses no memory that Rust or the kernel uses, and changes only the core's own table and CF.
+    // Whatever it answers, the processor still checks all accesses that must be checked. The fixup turns a fault
+    // into a jump to label 2 with `faulted` left at 1, and a `mov` changes no flags.
     unsafe {
         asm!(
             "1: .byte 0xf2, 0x0f, 0x01, 0xfc",
@@ -69,14 +69,14 @@ pub(crate) fn __rmpopt(_on: &OnCpu, rax: u64, rcx: u64) -> Result<bool, Fault> {
 #[repr(C, align(16))]
 struct RmpreadBuffer([u8; 16]);
 
-/// RMPREAD: returns what the instruction leaves in EAX, and the 16 bytes that it writes.
+/// Executes RMPREAD. Returns the value of EAX after the instruction, and the 16 bytes that the instruction writes.
 ///
-/// `rax` is the physical address of a page. The bytes mean something where EAX is 0. The RMP is the
-/// machine's, so the CPU does not matter.
+/// `rax` is the physical address of a page. The bytes are valid only where EAX is 0. All CPUs share one RMP, so the
+/// caller may run on any CPU.
 ///
 /// # Errors
 ///
-/// [`Fault::InvalidOpcode`] on a processor without it, and where SNP is off.
+/// [`Fault::InvalidOpcode`] on a processor without RMPREAD, and where SNP is off.
 pub(crate) fn __rmpread(rax: u64) -> Result<(u32, [u8; 16]), Fault> {
     let mut buffer = RmpreadBuffer([0; 16]);
     let mut faulted = 1u8;
@@ -104,12 +104,12 @@ pub(crate) fn __rmpread(rax: u64) -> Result<(u32, [u8; 16]), Fault> {
 
 /// Returns `index` where it is below `count`, else 0, also while the processor speculates.
 ///
-/// As the kernel's `array_index_nospec()`, for an index that user space chooses, after the bounds check:
+/// This is the kernel's `array_index_nospec()`. It is for an index that user space chooses, after the bounds check:
 /// a processor that mispredicts the check then reads nothing beyond the bounds.
 pub(crate) fn index_nospec(index: u64, count: u64) -> u64 {
     let mask: u64;
-    // SAFETY: Works on registers only. The carry of the comparison becomes the mask: there is no
-    // branch to mispredict.
+    // SAFETY: The instructions access registers only. The carry of the comparison becomes the mask, so that there
+    // is no branch to mispredict.
     unsafe {
         asm!(
             "cmp {count}, {index}",

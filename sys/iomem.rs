@@ -12,16 +12,16 @@ use kernel::{
 
 /// Calls `f` with the first and last address of each "System RAM" range, in ascending order.
 ///
-/// May sleep, and so may `f`: the list is locked from one range to the next only, so that a range may
-/// have changed or gone by the time `f` sees it.
+/// May sleep, and so may `f`: the kernel locks the list only while it looks for the next range. So a range may have
+/// been changed or removed before `f` is called with it.
 ///
 /// # Errors
 ///
-/// What `f` returned; EINVAL where there is no range at all.
+/// The error that `f` returned; EINVAL where there is no range.
 pub(crate) fn for_each_ram(mut f: impl FnMut(u64, u64) -> Result) -> Result {
     let flags = bindings::IORESOURCE_SYSTEM_RAM | bindings::IORESOURCE_BUSY;
-    // SAFETY: `call` gets back the pointer to `f`, which outlives the walk and is not used by anybody
-    // else meanwhile.
+    // SAFETY: The callback gets back the pointer to `f`, which outlives the walk and which nobody else uses
+    // during it.
     let status = unsafe {
         bindings::walk_iomem_res_desc(
             bindings::IORES_DESC_NONE as ffi::c_ulong,
@@ -37,9 +37,9 @@ pub(crate) fn for_each_ram(mut f: impl FnMut(u64, u64) -> Result) -> Result {
 
 type Callback = unsafe extern "C" fn(*mut bindings::resource, *mut ffi::c_void) -> ffi::c_int;
 
-/// The callback that fits the closure's type.
+/// The callback for the closure's type.
 fn call<F: FnMut(u64, u64) -> Result>(_: &F) -> Callback {
-    /// Called in thread context by the walk, without locks.
+    /// The kernel calls this in thread context, without locks.
     ///
     /// # Safety
     ///
@@ -66,15 +66,15 @@ pub(crate) fn section_size() -> u64 {
     unsafe { shim::rmpopt_section_size() }
 }
 
-/// The NUMA node of the page at an address. `None` where no online page is.
+/// The NUMA node of the page at an address. `None` where there is no online page.
 pub(crate) fn node_of(addr: u64) -> Option<u32> {
-    // SAFETY: Any frame number may be asked for.
+    // SAFETY: The function takes any frame number.
     let node = unsafe { shim::rmpopt_pfn_node(addr >> bindings::PAGE_SHIFT) };
     u32::try_from(node).ok()
 }
 
-/// The NUMA node that the firmware names for an address, RAM or not. `None` where it names none.
+/// The NUMA node that the firmware names for an address, which need not be RAM. `None` where it names no node.
 pub(crate) fn described_node(addr: u64) -> Option<u32> {
-    // SAFETY: Any address may be asked for.
+    // SAFETY: The function takes any address.
     u32::try_from(unsafe { bindings::phys_to_target_node(addr) }).ok()
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A kernel thread that lives as long as its owner, and what wakes a thread.
+//! A kernel thread that lives as long as its owner, and [`Kick`], which wakes a thread.
 
 use super::shim;
 use core::ptr::{
@@ -26,20 +26,20 @@ use kernel::{
     },
 };
 
-/// What a thread does.
+/// The work of a thread.
 pub(crate) trait Body: Send + Sync + 'static {
-    /// The thread's work, in thread context with everything allowed. Returns after [`Body::stop`].
+    /// The thread's main loop. In thread context; may sleep. Returns after [`Body::stop`].
     fn run(&self);
 
     /// Makes [`Body::run`] return soon. May sleep.
     fn stop(&self);
 }
 
-/// A running thread. Dropping it stops the thread and waits for its end.
+/// A running thread. Dropping the value stops the thread and waits for its end.
 ///
 /// # Invariants
 ///
-/// `task` is a thread made by [`Kthread::spawn`], to which this value owns a reference.
+/// `task` is a thread created by [`Kthread::spawn`], to which this value owns a reference.
 pub(crate) struct Kthread<T: Body> {
     task: NonNull<bindings::task_struct>,
     body: Arc<T>,
@@ -51,14 +51,14 @@ unsafe impl<T: Body> Send for Kthread<T> {}
 unsafe impl<T: Body> Sync for Kthread<T> {}
 
 impl<T: Body> Kthread<T> {
-    /// Starts a thread of this name, on the CPUs that are not isolated.
+    /// Starts a thread of this name. It runs on the CPUs that are not isolated.
     ///
     /// # Errors
     ///
     /// ENOMEM, or EINTR where the caller is being killed.
     pub(crate) fn spawn(name: &'static CStr, body: Arc<T>) -> Result<Self> {
         let data = Arc::into_raw(body.clone());
-        // SAFETY: `main` takes over the reference that `data` is; the format takes one string.
+        // SAFETY: `main` takes the reference `data` over; the format takes one string.
         let task = from_err_ptr(unsafe {
             bindings::kthread_create_on_node(
                 Some(Self::main),
@@ -76,8 +76,8 @@ impl<T: Body> Kthread<T> {
                 return Err(e);
             }
         };
-        // The thread may return by itself; the reference keeps the task valid until `drop`.
-        // SAFETY: `task` was just made and has not run yet.
+        // `main` may return before `drop`; the reference keeps the task valid until then.
+        // SAFETY: `task` was just created and has not run yet.
         unsafe { bindings::get_task_struct(task) };
         // SAFETY: As above.
         unsafe { shim::rmpopt_avoid_nohz_full(task) };
@@ -105,9 +105,9 @@ impl<T: Body> Kthread<T> {
 impl<T: Body> Drop for Kthread<T> {
     fn drop(&mut self) {
         self.body.stop();
-        // SAFETY: By the invariant; this puts the reference, and nobody uses `task` afterwards. The
-        // thread has run, or it is still to run for the first time: then it never calls `main`, and
-        // the reference that it would have taken over must be given back.
+        // SAFETY: By the invariant; this puts the reference, and nobody uses `task` afterwards. A thread
+        // that has not run yet never calls `main`: then the reference that `main` would have taken over
+        // must be dropped here.
         let ran = unsafe { bindings::kthread_stop_put(self.task.as_ptr()) };
         if ran == -(bindings::EINTR as ffi::c_int) {
             // SAFETY: `main` was never called.
@@ -116,19 +116,19 @@ impl<T: Body> Drop for Kthread<T> {
     }
 }
 
-/// Wakes one thread, which sleeps until that happens.
+/// Wakes one thread, which sleeps in [`Kick::wait`].
 ///
 /// # Invariants
 ///
-/// `task` is null, or a task to which this value owns a reference; then it stays.
+/// `task` is null, or a task to which this value owns a reference. A task that was set is never replaced.
 pub(crate) struct Kick {
-    /// Kicked since the thread last looked.
+    /// There was a kick since the thread last returned from [`Kick::wait`].
     pending: Atomic<bool>,
     task: Atomic<*mut bindings::task_struct>,
 }
 
 impl Kick {
-    /// For no thread yet. Kicks that come too early are kept for it.
+    /// A value without a thread. A kick before a thread is attached is kept for that thread.
     pub(crate) const fn new() -> Self {
         // INVARIANT: There is no task.
         Self {
@@ -137,7 +137,7 @@ impl Kick {
         }
     }
 
-    /// Makes the calling thread the one that is woken, unless there is one already.
+    /// Makes the calling thread the one that kicks wake, unless there is one already.
     pub(crate) fn attach_current(&self) {
         // SAFETY: No precondition; the current task lives while it runs.
         let task = unsafe { bindings::get_current() };
@@ -148,8 +148,8 @@ impl Kick {
         }
     }
 
-    /// Makes `task` the one that is woken, and takes a reference to it over. False where there is one
-    /// already; then the reference is put.
+    /// Makes `task` the one that kicks wake, and takes over a reference to it. Returns `false` where there is such
+    /// a task already; then the reference is put.
     ///
     /// # Safety
     ///
@@ -164,14 +164,14 @@ impl Kick {
         first
     }
 
-    /// The task that is woken.
+    /// The task that kicks wake.
     pub(super) fn task(&self) -> Option<NonNull<bindings::task_struct>> {
         NonNull::new(self.task.load(Acquire))
     }
 
-    /// Wakes the thread, or keeps it from falling asleep. In any context but NMI, with any lock held but
-    /// those of the scheduler. Takes no lock of ours and queues nothing: all that happens on this CPU
-    /// is the wake-up itself, and the scheduler runs the thread where its affinity allows.
+    /// Wakes the thread, or keeps it from falling asleep. May be called in any context except NMI, and with any
+    /// locks held except those of the scheduler. Takes no lock of the module and queues nothing: the calling CPU
+    /// only executes the wake-up, and the scheduler runs the thread where its affinity allows.
     pub(crate) fn kick(&self) {
         self.pending.xchg(true, Full);
         if let Some(task) = self.task() {
@@ -180,10 +180,10 @@ impl Kick {
         }
     }
 
-    /// Sleeps until kicked, at most `patience` milliseconds where given, without counting as load. Tells
-    /// whether it was kicked since the last call. May return earlier than both.
+    /// Sleeps until a kick, at most `patience` milliseconds where given, without counting as load. May also return
+    /// earlier. Returns whether there was a kick since the last call.
     ///
-    /// In thread context, by the thread that is woken.
+    /// In thread context. Only the thread that kicks wake calls this.
     pub(crate) fn wait(&self, patience: Option<Msecs>) -> bool {
         sleep_unless(&self.pending, patience);
         self.pending.xchg(false, Full)
@@ -193,14 +193,15 @@ impl Kick {
 impl Drop for Kick {
     fn drop(&mut self) {
         if let Some(task) = self.task() {
-            // SAFETY: By the invariant the reference is ours.
+            // SAFETY: By the invariant this value owns the reference.
             unsafe { bindings::put_task_struct(task.as_ptr()) };
         }
     }
 }
 
 /// Sleeps until somebody wakes the thread, at most `patience` milliseconds where given, without counting
-/// as load. Not at all where `flag` is set; who sets it wakes the thread afterwards. In thread context.
+/// as load. Does not sleep where `flag` is set. Code that sets `flag` must wake the thread afterwards. In thread
+/// context.
 pub(crate) fn sleep_unless(flag: &Atomic<bool>, patience: Option<Msecs>) {
     let jiffies = patience.map(msecs_to_jiffies);
     let timeout = jiffies.and_then(|jiffies| ffi::c_long::try_from(jiffies).ok());

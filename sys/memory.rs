@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Memory that comes and goes.
+//! Callbacks for memory that goes online and offline.
 
 use super::shim;
 use core::ptr::NonNull;
@@ -11,14 +11,13 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What is told about memory.
+/// The receiver of the callbacks.
 pub(crate) trait Listener: Send + Sync + 'static {
-    /// Some memory has come online or gone offline. In thread context, under the memory hotplug
-    /// lock.
+    /// Some memory has gone online or offline. Called in thread context, under the memory hotplug lock.
     fn memory_changed(&self);
 }
 
-/// A registered [`Listener`]. Dropping it ends the calls and waits for one that is under way.
+/// A registered [`Listener`]. Dropping the value unregisters it, and waits for a call that is under way.
 ///
 /// # Invariants
 ///

@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The one room with `unsafe` code: instructions with fault fixups, MSRs, and the facilities of the
-//! kernel for which the kernel crate has no safe form yet.
+//! The only room with `unsafe` code: instructions with fault fixups, MSRs, and the facilities of the
+//! kernel for which the kernel crate has no safe wrapper yet.
 //!
-//! Each file wraps one concept; a constructor acquires, `Drop` releases. No policy here, nothing of the
-//! kernel's bindings leaves this room, and nothing in it names another room. What differs between
-//! kernel series is in `compat.rs` only. Beside the Rust files there are
+//! Each file wraps one concept: a constructor acquires it, `Drop` releases it. This room contains no policy
+//! and names no other room, and nothing of the kernel's bindings leaves it. All Rust code that differs between
+//! kernel series is in `compat.rs`. Beside the Rust files there are these C files:
 //!
-//! - `shim.c`: the kernel's macros and inline functions that bindings cannot carry;
-//! - `native.c`: how a kernel with RMPOPT of its own is recognised;
-//! - `probe/`: what runs in the kernel's own RMP functions;
-//! - `snp.c`: how it is seen that SNP is being initialised;
-//! - `reboot.c`: the notifier of a restart;
-//! - `trace.c`: the tracepoints.
+//! - `shim.c` wraps the kernel's macros and inline functions that bindings cannot carry;
+//! - `native.c` recognises a kernel with RMPOPT of its own;
+//! - `probe/` holds the code that runs in the kernel's own RMP functions;
+//! - `snp.c` sees that SNP is being initialised;
+//! - `reboot.c` is the notifier of a restart;
+//! - `trace.c` defines the tracepoints.
 //!
 //! # Context
 //!
-//! Each function says in which context it may be called. A function that may sleep is safe all the
-//! same, as those of the kernel crate are: to call it where sleeping is not allowed is a bug that the
-//! kernel reports. A SAFETY comment says what has to hold beside the context.
+//! Each function says in which context it may be called. A function that may sleep is not `unsafe` for that
+//! reason, as in the kernel crate: a call where sleeping is not allowed is a bug that the kernel reports. A
+//! SAFETY comment proves every condition except the context.
 
 pub(crate) mod batch;
 pub(crate) mod codec;

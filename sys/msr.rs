@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RDMSR and WRMSR on the CPU that the caller is on, with a fault fixup.
+//! RDMSR and WRMSR on the calling CPU, with a fault fixup.
 
 use super::{
     cpu::OnCpu,
@@ -12,14 +12,14 @@ use super::{
 };
 use core::arch::asm;
 
-/// The MSRs that the module reads. None of them changes anything by being read.
+/// The MSRs that the module reads. Reading them has no side effect.
 ///
 /// Source: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's patches
 /// "Add RMPOPT support" of 2026. `sev/msr.rs` says what their values mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Msr {
-    /// System configuration. One per core; read-write, but ignores writes once SnpEn is set.
+    /// System configuration. One per core. Writes are ignored once SnpEn is set.
     Syscfg = 0xc001_0010,
     /// Hardware configuration. One per core.
     Hwcr = 0xc001_0015,
@@ -27,9 +27,9 @@ pub(crate) enum Msr {
     RmpBase = 0xc001_0132,
     /// Last byte of a contiguous RMP.
     RmpEnd = 0xc001_0133,
-    /// Form of the RMP. Exists with the segmented RMP only.
+    /// Form of the RMP. Only processors with the segmented RMP have this MSR.
     RmpCfg = 0xc001_0136,
-    /// Window and switch of RMPOPT. One per core, siblings share it. The one that may be written.
+    /// Window and switch of RMPOPT. One per core; the core's threads share it. The only MSR that the module writes.
     RmpoptBase = 0xc001_0139,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Msr {
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where the processor does not have it.
+/// [`Fault::GeneralProtection`] where the processor does not have the MSR.
 pub(crate) fn read(_on: &OnCpu, msr: Msr) -> Result<u64, Fault> {
     let mut faulted = 1u8;
     let (low, high): (u64, u64);
@@ -65,11 +65,11 @@ pub(crate) fn read(_on: &OnCpu, msr: Msr) -> Result<u64, Fault> {
 ///
 /// # Errors
 ///
-/// [`Fault::GeneralProtection`] where the processor does not have it, or the value is not allowed now.
+/// [`Fault::GeneralProtection`] where the processor does not have the MSR, or the value is not allowed now.
 pub(crate) fn write_rmpopt_base(_on: &OnCpu, value: u64) -> Result<(), Fault> {
     let mut faulted = 1u8;
     let after: u64;
-    // SAFETY: RMPOPT_BASE decides where checks may be skipped after a successful RMPOPT and opens no
+    // SAFETY: RMPOPT_BASE decides in which memory the core may skip checks after a successful RMPOPT; it permits no
     // access by itself. The fixup turns a fault into a jump to label 2 with `faulted` left at 1.
     unsafe {
         asm!(

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kernel that has RMPOPT of its own: how it is recognised, and the module
- * parameter that says what is done then. The parameter is here because a module
- * in Rust can only have numbers.
+ * Recognises a kernel that has RMPOPT of its own, and defines the module
+ * parameter "native", which says what the module does beside such a kernel. The
+ * parameter is defined in C because a module in Rust can only have parameters
+ * that are numbers.
  */
 
 #include <linux/moduleparam.h>
@@ -15,7 +16,7 @@
 
 #include "native.h"
 
-/* Kernels that do not know the name leave the bit free. */
+/* Kernels that do not define the name do not use the bit for anything else. */
 #ifndef X86_FEATURE_RMPOPT
 #define X86_FEATURE_RMPOPT	(3 * 32 + 7)
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What Rust asks of native.c. sys/native.rs declares the same: change both together. */
+/* The functions of native.c. sys/native.rs declares the same for Rust: change both together. */
 #ifndef RMPOPT_NATIVE_H
 #define RMPOPT_NATIVE_H
 

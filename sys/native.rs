@@ -18,6 +18,6 @@ pub(crate) fn kernel_has_rmpopt() -> bool {
 /// The module parameter `native`, fixed once the module is loaded: the number of a
 /// [`Native`](crate::sev::assess::Native).
 pub(crate) fn parameter() -> u32 {
-    // SAFETY: Reads a number that is written before the module's initialisation only.
+    // SAFETY: Reads a number that is only written before the module's initialisation.
     unsafe { rmpopt_native_mode() }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reading physical memory that is not the kernel's own, such as the RMP.
+//! Reads physical memory that the kernel does not use itself, such as the RMP.
 
 use super::shim;
 use core::ptr::NonNull;
@@ -10,7 +10,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Physical memory, mapped for reading. This type offers nothing that writes.
+/// Physical memory, mapped for reading. This type has no method that writes.
 ///
 /// # Invariants
 ///
@@ -22,17 +22,16 @@ pub(crate) struct Mapping {
 
 // SAFETY: The mapping belongs to no task.
 unsafe impl Send for Mapping {}
-// SAFETY: It is only read.
+// SAFETY: The mapping is only read.
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps `words` words of 8 bytes from the address `start` on, which is a multiple of 8. May
-    /// sleep.
+    /// Maps `words` words of 8 bytes from the address `start` on. May sleep.
     ///
     /// # Errors
     ///
-    /// EINVAL for an address that this processor cannot have; ENXIO where RAM of the kernel begins or
-    /// ends in the range; ENOMEM.
+    /// EINVAL where `start` is no multiple of 8 or the range exceeds this processor's physical addresses; ENXIO
+    /// where RAM of the kernel begins or ends in the range; ENOMEM.
     pub(crate) fn new(start: u64, words: usize) -> Result<Self> {
         let bytes = words.checked_mul(size_of::<u64>()).ok_or(EINVAL)?;
         let last = u64::try_from(bytes)
@@ -40,13 +39,14 @@ impl Mapping {
             .and_then(|len| len.checked_sub(1))
             .and_then(|last| start.checked_add(last))
             .ok_or(EINVAL)?;
-        // memremap() warns about addresses that are too wide and about ranges that are RAM in part.
-        // SAFETY: Reads what is fixed after boot.
+        // The checks come first because memremap() warns about addresses that are too wide and about ranges
+        // that are partly RAM.
+        // SAFETY: Reads a number that is fixed after boot.
         let bits = unsafe { shim::rmpopt_phys_bits() };
         if start % 8 != 0 || last.checked_shr(bits) != Some(0) {
             return Err(EINVAL);
         }
-        // SAFETY: Any range may be asked for.
+        // SAFETY: The function takes any range.
         let ram = unsafe {
             bindings::region_intersects(
                 start,
@@ -58,8 +58,8 @@ impl Mapping {
         if u32::try_from(ram) == Ok(bindings::REGION_MIXED) {
             return Err(ENXIO);
         }
-        // SAFETY: The range is within the processor's addresses; a write-back mapping is what the
-        // kernel itself has of the RMP, so that no two types of caching meet.
+        // SAFETY: The range is within the processor's addresses. The kernel's own mapping of the RMP is
+        // write-back too, so that no two types of caching conflict.
         let addr =
             unsafe { bindings::memremap(start, bytes, bindings::MEMREMAP_WB as ffi::c_ulong) };
         // INVARIANT: Just mapped.
@@ -69,7 +69,7 @@ impl Mapping {
         })
     }
 
-    /// Copies words to `out`, beginning with the word `first`. A word is read at once.
+    /// Copies words to `out`, beginning with the word `first`. Each word is read in one access.
     ///
     /// # Errors
     ///
@@ -96,7 +96,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: By the invariant; nobody reads it any more.
+        // SAFETY: By the invariant; nobody uses the mapping any more.
         unsafe { bindings::memunmap(self.addr.as_ptr()) };
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Probes on the kernel's RMP functions, and the counters of regions that they write. What runs in
-//! these functions is in `probe/`.
+//! Probes on the kernel's RMP functions, and the counters of regions that the probes write. `probe/` holds the code
+//! that runs in the kernel's functions.
 
 use super::registration::{
     Callback,
@@ -32,32 +32,32 @@ extern "C" {
 const RMPOPT_PROBE_DIRECT: ffi::c_int = 1;
 const RMPOPT_PROBE_FPROBE: ffi::c_int = 2;
 
-/// What is known of one region, in a cache line of its own. The meaning of the fields is that of
-/// `engine/dirt/`. `struct rmpopt_region_counters` in `probe/probe.h` is the same memory.
+/// The counters of one region, in a cache line of their own. `engine/dirty/` interprets the fields.
+/// `struct rmpopt_region_counters` in `probe/probe.h` is the same memory.
 #[repr(C, align(64))]
 pub(crate) struct RegionCounters {
-    /// Changed by every conversion: see `engine/tracker.rs`.
+    /// The word that every conversion changes: see `engine/dirty/tracker.rs`.
     pub(crate) state: Atomic<u64>,
-    /// When the last conversion ended, in milliseconds. Set by conversions.
+    /// When the last conversion ended, in milliseconds. Conversions write it.
     pub(crate) last: Atomic<u64>,
-    /// 1 while the region is optimised. Cleared by the conversion that loses it.
+    /// 1 while the region is optimised. The conversion that displaces the region clears it.
     pub(crate) optimised: Atomic<u32>,
-    /// Used by the probes alone.
+    /// Only the probes use this field.
     _unsure: Atomic<u32>,
     /// `state` before the attempt that is under way.
     pub(crate) before: Atomic<u64>,
-    /// When it was last attempted, in milliseconds.
+    /// When the region was last attempted, in milliseconds.
     pub(crate) attempt: Atomic<u64>,
-    /// The conversions that the thread has dealt with.
+    /// The number of conversions that the thread has dealt with.
     pub(crate) seen: Atomic<u32>,
-    /// What came of the last attempt.
+    /// The result of the last attempt: the code of an `AttemptResult`.
     pub(crate) result: Atomic<u32>,
-    /// 1 from the attempt on that a conversion has led to, until that brings a result: then its delay
-    /// counts.
+    /// 1 from the beginning of an attempt that follows a conversion until its result: then the delay since the
+    /// conversion is counted.
     pub(crate) awaited: Atomic<u32>,
 }
 
-/// Does not compile where the fields are not where `probe/probe.h` says.
+/// Checks size and offsets at build time: the code does not compile where they differ from `probe/probe.h`.
 macro_rules! laid_out {
     ($size:literal: $($field:ident $offset:literal),*) => {
         const _: () = {
@@ -69,13 +69,13 @@ macro_rules! laid_out {
 laid_out!(64: state 0, last 8, optimised 16, _unsure 20, before 24, attempt 32, seen 40, result 44,
     awaited 48);
 
-/// The counters of all regions. There is one value at a time.
+/// The counters of all regions. At most one value exists at a time.
 pub(crate) struct Counters {
     _single: Single,
 }
 
 impl Counters {
-    /// No counters yet.
+    /// Creates the value, without counters for any region.
     ///
     /// # Errors
     ///
@@ -87,63 +87,63 @@ impl Counters {
         })
     }
 
-    /// Makes counters for this region where there are none; new ones get this state. May sleep.
+    /// Allocates counters for this region where there are none; the word of new counters is `state`. May sleep.
     ///
     /// # Errors
     ///
     /// ENOMEM; EFBIG for a region above 64 TiB.
     pub(crate) fn cover(&self, gib: u32, state: u64) -> Result {
-        // SAFETY: May be called with any number.
+        // SAFETY: The function takes any number.
         to_result(unsafe { rmpopt_counters_cover(u64::from(gib), state) })
     }
 
-    /// The counters of a region that was once covered.
+    /// The counters of a region. `None` where [`Counters::cover`] was never called for the region.
     pub(crate) fn of(&self, gib: u32) -> Option<&RegionCounters> {
-        // SAFETY: May be called with any number. Counters stay until `self` is dropped, and all
-        // their fields may be used from anywhere at any time.
+        // SAFETY: The function takes any number. Counters stay until `self` is dropped, and all their fields
+        // may be used from any CPU at any time.
         unsafe { rmpopt_counters_of(u64::from(gib)).as_ref() }
     }
 }
 
 impl Drop for Counters {
     fn drop(&mut self) {
-        // SAFETY: Nobody has a reference to counters any more. Probes, which have pointers, keep the
-        // owner of `self` alive.
+        // SAFETY: Nobody has a reference to counters any more. Registered probes, which have pointers to counters,
+        // keep the owner of `self` alive.
         unsafe { rmpopt_counters_free() };
     }
 }
 
-/// Who is told of regions that may have become free.
+/// The receiver of kicks.
 pub(crate) trait Kick: Send + Sync + 'static {
-    /// The counters that the probes write, which stay for as long as `self`.
+    /// The counters that the probes write, which live as long as `self`.
     fn counters(&self) -> &Counters;
 
-    /// A region may have become free. In whatever context the kernel converts a page: must neither sleep
-    /// nor lock. Once until [`reset_kick`].
+    /// A region may have become free. Called in every context in which the kernel converts pages: must neither
+    /// sleep nor lock. Called once; [`reset_kick`] allows the next call.
     fn kick(&self);
 }
 
-/// How conversions are seen.
+/// The kind of probes that count conversions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// By direct calls from the functions.
+    /// The kernel's functions call the module directly.
     Direct,
-    /// By fprobes, which cost more.
+    /// Fprobes, which cost more.
     Fprobe,
 }
 
 /// Probes on rmp_make_private, rmp_make_shared and psmash, which count from their registration on.
-/// Dropping it removes them.
+/// Dropping the value removes them.
 ///
-/// Registering them fails with what the kernel says where it cannot: ENOENT without these functions,
-/// EPERM under lockdown, EOPNOTSUPP or ENODEV without the machinery; ENOMEM.
+/// Registering them fails with the kernel's error: ENOENT where the kernel lacks these functions, EPERM under
+/// lockdown, EOPNOTSUPP or ENODEV where the kernel lacks ftrace or fprobes; ENOMEM.
 pub(crate) type Probes<T> = Registration<RmpFunctions, T>;
 
 /// The probes of `probe/`.
 pub(crate) struct RmpFunctions;
 
-// SAFETY: Handlers make the calls, and run from the registration of the first probe until unregistering
-// has waited for all of them. The counters that they write stay as long: the target owns them.
+// SAFETY: Handlers make the calls. They run from the registration of the first probe until unregistering has
+// waited for all of them. The counters that they write live as long, because the target owns them.
 unsafe impl<T: Kick> Facility<T> for RmpFunctions {
     const REGISTER: unsafe extern "C" fn(Callback, *mut ffi::c_void) -> ffi::c_int =
         rmpopt_probe_register;
@@ -158,14 +158,14 @@ unsafe impl<T: Kick> Facility<T> for RmpFunctions {
         let _: &Counters = target.counters();
     }
 
-    /// In the context of a conversion.
+    /// Called in the context of a conversion.
     fn call(target: &T) {
         target.kick();
     }
 }
 
-/// How conversions are seen at this moment. It changes when others attach to the functions. `None`
-/// while they are not seen.
+/// The kind of probes that count conversions now. It changes when somebody else attaches to the functions. `None`
+/// while no probes are active.
 pub(crate) fn kind() -> Option<Kind> {
     // SAFETY: Reads a number.
     match unsafe { rmpopt_probe_kind() } {
@@ -175,7 +175,7 @@ pub(crate) fn kind() -> Option<Kind> {
     }
 }
 
-/// Calls that the probes missed so far.
+/// The number of calls that the probes have missed so far.
 pub(crate) fn missed() -> u64 {
     // SAFETY: Reads counters.
     u64::try_from(unsafe { rmpopt_probe_missed() }).unwrap_or(u64::MAX)
@@ -187,14 +187,14 @@ pub(crate) fn kicked() -> bool {
     unsafe { rmpopt_kicked() }
 }
 
-/// Allows the next kick. The caller looks at all counters afterwards.
+/// Allows the next kick. The caller must read all counters afterwards.
 pub(crate) fn reset_kick() {
     // SAFETY: Writes a flag.
     unsafe { rmpopt_kick_reset() };
 }
 
-/// Milliseconds from some moment on: the clock of [`RegionCounters::last`], as fine as the kernel's
-/// tick.
+/// The time in milliseconds since an arbitrary moment, on the clock of [`RegionCounters::last`]. Its resolution is
+/// the kernel's tick.
 pub(crate) fn now_ms() -> u64 {
     // SAFETY: Reads the tick counter.
     unsafe { rmpopt_now_ms() }

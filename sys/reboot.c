@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Tells Rust that the machine is about to restart. */
+/* Calls Rust when this kernel ends: before a restart, a power-off or a kexec. */
 #include <linux/notifier.h>
 #include <linux/reboot.h>
 
@@ -16,7 +16,10 @@ static int rmpopt_reboot_notify(struct notifier_block *nb, unsigned long action,
 
 static struct notifier_block rmpopt_reboot_notifier = { .notifier_call = rmpopt_reboot_notify };
 
-/* Calls rebooting(data) before devices are shut down, in thread context; it may sleep. */
+/*
+ * From now on the kernel calls rebooting(data) before it shuts devices down, in
+ * thread context; rebooting() may sleep.
+ */
 int rmpopt_reboot_register(void (*rebooting)(void *data), void *data)
 {
 	rmpopt_rebooting = rebooting;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What Rust asks of reboot.c. sys/reboot.rs declares the same: change both together. */
+/* The functions of reboot.c. sys/reboot.rs declares the same for Rust: change both together. */
 #ifndef RMPOPT_REBOOT_H
 #define RMPOPT_REBOOT_H
 

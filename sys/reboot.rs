@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The end of this kernel: restart, power-off, or kexec into another one.
+//! A callback at the end of this kernel: before a restart, a power-off or a kexec into another kernel.
 
 use super::registration::{
     Callback,
@@ -17,13 +17,13 @@ extern "C" {
     fn rmpopt_reboot_unregister();
 }
 
-/// What is told that this kernel ends.
+/// The receiver of the callback.
 pub(crate) trait Listener: Send + Sync + 'static {
-    /// Devices are about to be shut down. In thread context, may sleep.
+    /// The kernel is about to shut devices down. Called in thread context; may sleep.
     fn rebooting(&self);
 }
 
-/// A registered [`Listener`]. Dropping it ends the calls and waits for one that is under way.
+/// A registered [`Listener`]. Dropping the value unregisters it, and waits for a call that is under way.
 pub(crate) type Reboot<T> = Registration<Notifier, T>;
 
 /// The notifier of `reboot.c`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What C calls back, where C keeps the pointer in a variable of its own.
+//! Registers a Rust value with a facility in C that keeps the callback's pointer in one static variable.
 
 use core::marker::PhantomData;
 use kernel::{
@@ -17,8 +17,8 @@ use kernel::{
     },
 };
 
-/// The right to be the only value of a type, given back when it is dropped: a second value would
-/// overwrite the variables of the first one.
+/// The right to be the only registered value. Dropping this value gives the right back. A second registered value
+/// would overwrite the C variables of the first one.
 ///
 /// # Invariants
 ///
@@ -26,16 +26,16 @@ use kernel::{
 pub(super) struct Single(&'static Atomic<bool>);
 
 impl Single {
-    /// Takes the right for which `taken`, false at first, stands.
+    /// Takes the right that `taken` represents. `taken` is initially false.
     ///
     /// # Errors
     ///
-    /// EBUSY where another value has it.
+    /// EBUSY where another value has the right.
     pub(super) fn take(taken: &'static Atomic<bool>) -> Result<Self> {
         if taken.xchg(true, Full) {
             return Err(EBUSY);
         }
-        // INVARIANT: It was false, so nobody had it; it stays true until this value is dropped.
+        // INVARIANT: The flag was false, so nobody had the right; it stays true until this value is dropped.
         Ok(Self(taken))
     }
 }
@@ -46,35 +46,36 @@ impl Drop for Single {
     }
 }
 
-/// What C calls with the pointer that it was given when it was registered.
+/// A function that C calls with the pointer that was registered with it.
 pub(crate) type Callback = unsafe extern "C" fn(*mut ffi::c_void);
 
 /// A facility of C that calls one target back.
 ///
 /// # Safety
 ///
-/// From the call of [`Facility::REGISTER`] on, and unless that fails until [`Facility::UNREGISTER`] has
-/// returned, C calls the callback with the pointer that it got with it, and at no other time. It may be
-/// given any such pair, and [`Facility::UNREGISTER`] be called once after each success.
+/// C calls the callback only with the pointer that was passed to [`Facility::REGISTER`] together with it. C calls
+/// it only between the call of [`Facility::REGISTER`] and the return of [`Facility::UNREGISTER`], and not after a
+/// failure of [`Facility::REGISTER`]. [`Facility::REGISTER`] may be called with any callback and pointer, and
+/// [`Facility::UNREGISTER`] once after each success.
 pub(crate) unsafe trait Facility<T> {
-    /// Registers the callback: 0 or more, or a negative errno. May sleep.
+    /// Registers the callback. Returns 0 or more, or a negative errno. May sleep.
     const REGISTER: unsafe extern "C" fn(Callback, *mut ffi::c_void) -> ffi::c_int;
 
-    /// Unregisters it. May sleep.
+    /// Unregisters the callback. May sleep.
     const UNREGISTER: unsafe extern "C" fn();
 
-    /// A variable that nothing else uses.
+    /// The flag of [`Single`], which nothing else uses.
     fn taken() -> &'static Atomic<bool>;
 
-    /// Borrows from the target what C uses while it is registered. That there is such a thing is the
-    /// proof that the target keeps it.
+    /// Borrows from the target the object that C uses while the target is registered. The borrow proves that the
+    /// target keeps that object alive.
     fn require(_target: &T) {}
 
-    /// What the callback does, in the context in which C calls it.
+    /// Executes the callback, in the context in which C calls it.
     fn call(target: &T);
 }
 
-/// A registered target, one at a time. Dropping it unregisters the target.
+/// A registered target. Each facility has at most one at a time. Dropping the value unregisters the target.
 pub(crate) struct Registration<F: Facility<T>, T> {
     _target: Arc<T>,
     _single: Single,
@@ -91,8 +92,8 @@ impl<F: Facility<T>, T> Registration<F, T> {
         let single = Single::take(F::taken())?;
         F::require(&target);
         let data = Arc::as_ptr(&target).cast_mut().cast();
-        // SAFETY: Nobody else has registered anything, as `single` says. The target lives for as long as
-        // it is called, by the contract of `Facility` and by `drop`.
+        // SAFETY: `single` proves that nobody else has registered a target. The target lives for as long as C may
+        // call it, by the contract of `Facility` and by `drop`.
         to_result(unsafe { F::REGISTER(Self::called, data) })?;
         Ok(Self {
             _target: target,

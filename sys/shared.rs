@@ -9,8 +9,8 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// A variable that may be read and written in any context at any time. Reads and writes of it order
-/// no other ones.
+/// A variable that may be read and written in any context at any time. Accesses to it do not order other memory
+/// accesses.
 pub(crate) struct Shared<T: Codec> {
     number: Atomic<u64>,
     _of: PhantomData<T>,

@@ -26,7 +26,7 @@
 
 #include "shim.h"
 
-/* What sys/insn.rs writes into the exception table, and sys/fault.rs reads of it. */
+/* The layout and the numbers on which sys/insn.rs and sys/fault.rs rely. */
 static_assert(sizeof(struct exception_table_entry) == 12);
 static_assert(offsetof(struct exception_table_entry, insn) == 0);
 static_assert(offsetof(struct exception_table_entry, fixup) == 4);
@@ -55,7 +55,7 @@ void rmpopt_cond_resched(void)
 	cond_resched();
 }
 
-/* Who sets the flag wakes the task afterwards. */
+/* Sleeps unless @flag is set. Code that sets @flag must wake the task afterwards. */
 void rmpopt_sleep_unless(const bool *flag, long timeout)
 {
 	set_current_state(TASK_IDLE);
@@ -64,7 +64,7 @@ void rmpopt_sleep_unless(const bool *flag, long timeout)
 	__set_current_state(TASK_RUNNING);
 }
 
-/* The lowest priority, below that of all nice values. The task has not run yet. */
+/* Gives the task the lowest priority, below all nice values. The task has not run yet. */
 void rmpopt_make_idle(struct task_struct *task)
 {
 	const struct sched_attr attr = {
@@ -75,15 +75,16 @@ void rmpopt_make_idle(struct task_struct *task)
 	WARN_ON_ONCE(sched_setattr_nocheck(task, &attr));
 }
 
-/* On the CPU from now on. Fails where it is offline. */
+/* Moves the task to the CPU. Fails where the CPU is offline. */
 int rmpopt_move_to(struct task_struct *task, unsigned int cpu)
 {
 	return set_cpus_allowed_ptr(task, cpumask_of(cpu));
 }
 
 /*
- * Moves the task to any CPU that is not set apart. Partitions of cpusets replace
- * the first mask and free the old one: it is copied under RCU.
+ * Moves the task to any CPU that is not isolated. A change of cpuset partitions
+ * replaces the mask HK_TYPE_DOMAIN and frees the old one, so that the mask is
+ * copied under RCU.
  */
 void rmpopt_move_away(struct task_struct *task)
 {
@@ -94,14 +95,15 @@ void rmpopt_move_away(struct task_struct *task)
 	scoped_guard(rcu)
 		cpumask_and(&mask, housekeeping_cpumask(HK_TYPE_DOMAIN),
 			    housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
-	/* None of them may be online. */
+	/* Perhaps none of these CPUs is online. */
 	if (set_cpus_allowed_ptr(task, &mask))
 		set_cpus_allowed_ptr(task, cpu_possible_mask);
 }
 
 /*
- * The kernel keeps kthreads from the CPUs of isolcpus= and of isolated partitions,
- * and not from those of nohz_full=, which never change. The task has not run yet.
+ * Keeps the task from the CPUs of nohz_full=, which never change. The kernel
+ * itself keeps kthreads only from the CPUs of isolcpus= and of isolated cpuset
+ * partitions. The task has not run yet.
  */
 void rmpopt_avoid_nohz_full(struct task_struct *task)
 {
@@ -109,7 +111,7 @@ void rmpopt_avoid_nohz_full(struct task_struct *task)
 		kthread_affine_preferred(task, housekeeping_cpumask(HK_TYPE_KERNEL_NOISE));
 }
 
-/* Grows when the task has run. While it is on a CPU this may be an older value. */
+/* A number that grows when the task has run. While the task runs it may be outdated. */
 u64 rmpopt_task_runtime(struct task_struct *task)
 {
 	return READ_ONCE(task->se.sum_exec_runtime);
@@ -120,7 +122,7 @@ bool rmpopt_task_runs(struct task_struct *task)
 	return READ_ONCE(task->on_cpu);
 }
 
-/* Fails where the CPU is offline; then the function is not called. */
+/* Calls function(data) in an interrupt. Fails, without a call, where the CPU is offline. */
 int rmpopt_call_on(unsigned int cpu, void (*function)(void *data), void *data)
 {
 	return smp_call_function_single(cpu, function, data, true);
@@ -147,9 +149,10 @@ unsigned int rmpopt_cpu_socket(unsigned int cpu)
 }
 
 /*
- * isolcpus= takes a CPU out of the scheduling domains, a partition of a cpuset
- * as well, nohz_full= out of the tick. A partition replaces the mask that this
- * looks into, and frees the old one a grace period later.
+ * isolcpus= and isolated cpuset partitions take a CPU out of the scheduling
+ * domains (HK_TYPE_DOMAIN); nohz_full= takes it out of the tick
+ * (HK_TYPE_KERNEL_NOISE). A change of partitions replaces the mask of the first,
+ * and frees the old mask after a grace period.
  */
 bool rmpopt_cpu_isolated(unsigned int cpu)
 {
@@ -224,7 +227,7 @@ unsigned int rmpopt_phys_bits(void)
 	return boot_cpu_data.x86_phys_bits;
 }
 
-/* The default is SPAN of engine/window.rs. */
+/* The default is SPAN of engine/host/window.rs. */
 static unsigned int rmpopt_window_gib = 2048;
 module_param_named(window_gib, rmpopt_window_gib, uint, 0);
 MODULE_PARM_DESC(window_gib,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What Rust needs of the kernel's macros and inline functions, with no policy.
- * sys/shim.rs declares the same functions for Rust: change both together.
+ * Functions for the kernel's macros and inline functions that Rust needs, without
+ * policy. sys/shim.rs declares the same functions for Rust: change both together.
  */
 #ifndef RMPOPT_SHIM_H
 #define RMPOPT_SHIM_H

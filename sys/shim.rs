@@ -7,7 +7,7 @@ use kernel::{
     ffi, //
 };
 
-/// `struct rmpopt_memory`, which only `shim.c` looks into.
+/// `struct rmpopt_memory`, whose fields only `shim.c` accesses.
 #[repr(C)]
 pub(super) struct Memory {
     _opaque: [u8; 0],

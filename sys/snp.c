@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * See snp.h. Between SnpEn and the end of the firmware's SNP_INIT nobody may
- * execute RMPOPT or write RMPOPT_BASE. What is relied on, of the ccp driver and
- * of arch/x86/virt/svm/sev.c:
+ * See snp.h. Between the setting of SnpEn and the end of the firmware's SNP_INIT
+ * nobody may execute RMPOPT or write RMPOPT_BASE. This file relies on two facts
+ * about the ccp driver and arch/x86/virt/svm/sev.c:
  *
  * - Each initialisation, the first one and any later one, calls snp_prepare()
- *   before it sends SNP_INIT, and between the two it has each CPU write back its
+ *   before it sends SNP_INIT. Between the two it makes each CPU write back its
  *   caches (wbinvd_on_all_cpus()), by an interrupt for which it waits.
- * - All of it is done with the driver's mutex for commands held, and
+ * - The driver holds its mutex for commands during all of this, and
  *   sev_platform_status() takes that mutex.
  *
- * So a counter goes up at the entry of snp_prepare(). A CPU that has seen the old
- * count with interrupts off, and enables them only after its access, has made
- * that access before the write-back interrupt, and thus before SNP_INIT. Whoever
- * looks after the interrupt sees the new count. And who has read the counter and
- * then got and given the mutex knows that all initialisations that it counts are
- * over, whether they succeeded or failed.
+ * Therefore a probe increments rmpopt_gate.begun at the entry of snp_prepare(). A
+ * CPU that reads the old count with interrupts off, makes its access, and enables
+ * interrupts afterwards, has made that access before the write-back interrupt, and
+ * thus before SNP_INIT. A CPU that reads the counter after the interrupt reads the
+ * new count. A task that has read the counter, and has taken and released the
+ * mutex afterwards, knows that all counted initialisations are over, whether they
+ * succeeded or failed.
  */
 #include <linux/atomic.h>
 #include <linux/ftrace.h>
@@ -30,14 +31,14 @@
 #include "snp.h"
 
 static struct {
-	/* Initialisations that have begun. */
+	/* The number of initialisations that have begun, plus 1. */
 	atomic_t begun;
 	/*
-	 * Accesses are allowed while this equals @begun. It does not at first:
-	 * an initialisation may have begun before we were there.
+	 * Accesses are allowed while this equals @begun. At first it does not: an
+	 * initialisation may have begun before the module was loaded.
 	 */
 	u32 open;
-	/* So many of them are known to be over. */
+	/* The value of @begun up to which all initialisations are known to be over. */
 	u32 over;
 } rmpopt_gate ____cacheline_aligned = { .begun = ATOMIC_INIT(1) };
 
@@ -49,7 +50,7 @@ static struct {
 
 u32 rmpopt_snp_begun(void)
 {
-	/* Whatever the caller looks at next is looked at later. */
+	/* Acquire: the caller's reads of SNP's state come after this read. */
 	return atomic_read_acquire(&rmpopt_gate.begun);
 }
 
@@ -59,8 +60,8 @@ bool rmpopt_snp_open(void)
 }
 
 /*
- * @begun: what rmpopt_snp_begun() said before the caller looked whether SNP is on.
- * Where another one has begun since, the gate stays closed.
+ * @begun: the value of rmpopt_snp_begun() before the caller looked whether SNP is
+ * on. Where another initialisation has begun since, the gate stays closed.
  */
 void rmpopt_snp_set_open(u32 begun)
 {
@@ -89,11 +90,11 @@ static notrace void rmpopt_snp_prepare_entry(unsigned long ip, unsigned long par
 					     struct ftrace_ops *op, struct ftrace_regs *fregs)
 {
 	atomic_inc(&rmpopt_gate.begun);
-	/* In task context, in a driver that is just being loaded: any CPU that work may use. */
+	/* The callback needs task context. The work may run on any CPU that is not isolated. */
 	queue_work(system_dfl_wq, &rmpopt_snp_listener.work);
 }
 
-/* Nobody can switch it off with the sysctl kernel.ftrace_enabled. */
+/* PERMANENT: the sysctl kernel.ftrace_enabled cannot switch the probe off. */
 static struct ftrace_ops rmpopt_snp_ops = {
 	.func = rmpopt_snp_prepare_entry,
 	.flags = FTRACE_OPS_FL_PERMANENT,
@@ -105,9 +106,9 @@ static void rmpopt_snp_work(struct work_struct *work)
 }
 
 /*
- * Calls begins(data) in task context after an initialisation has begun; may be once
- * for several. May sleep. -EINVAL: this kernel has no function snp_prepare() that
- * can be traced.
+ * From now on calls begins(data) in task context after an initialisation has
+ * begun, perhaps only once for several. May sleep. Returns -EINVAL where this
+ * kernel has no function snp_prepare() that can be traced.
  */
 int rmpopt_snp_watch(void (*begins)(void *data), void *data)
 {
@@ -117,7 +118,7 @@ int rmpopt_snp_watch(void (*begins)(void *data), void *data)
 	rmpopt_snp_listener.begins = begins;
 	rmpopt_snp_listener.data = data;
 	INIT_WORK(&rmpopt_snp_listener.work, rmpopt_snp_work);
-	/* Where there is no such function the filter would be empty, and that means all. */
+	/* An error must end here: an empty filter would match all functions. */
 	err = ftrace_set_filter(&rmpopt_snp_ops, name, strlen(name), 1);
 	if (err)
 		return err;
@@ -127,7 +128,7 @@ int rmpopt_snp_watch(void (*begins)(void *data), void *data)
 	return err;
 }
 
-/* Nobody is called any more when this returns. */
+/* No call is under way, and none follows, when this returns. */
 void rmpopt_snp_unwatch(void)
 {
 	WARN_ON(unregister_ftrace_function(&rmpopt_snp_ops));
@@ -136,8 +137,9 @@ void rmpopt_snp_unwatch(void)
 }
 
 /*
- * Whether the ccp driver is there, also while it is being loaded, when its symbols
- * cannot be taken yet. A probe that is never armed finds its function. May sleep.
+ * Whether the ccp driver is present. Also true while it is being loaded, when
+ * symbol_get() fails for its symbols: the registration of a kprobe, which is never
+ * armed, finds its function even then. May sleep.
  */
 bool rmpopt_snp_ccp_there(void)
 {
@@ -149,16 +151,17 @@ bool rmpopt_snp_ccp_there(void)
 
 	if (!err)
 		unregister_kprobe(&probe);
-	/* Without kprobes only a driver that is ready can be seen. */
+	/* On kernels without kprobes a driver that is being loaded counts as absent. */
 	return err != -ENOENT && err != -EOPNOTSUPP;
 }
 
 /*
- * Waits until each initialisation that rmpopt_snp_begun() has counted so far is over,
- * with @unseen also those that it has not counted. False where that cannot be
- * told now: the driver is being loaded. May sleep, for as long as the firmware
- * takes. Of several callers at once each waits for itself: a number that one of
- * them takes back costs a later caller another wait.
+ * Waits until each initialisation that rmpopt_snp_begun() has counted so far is
+ * over; with @unseen waits also for those that it has not counted. Returns false
+ * where the driver is being loaded, so that the answer is not known. May sleep, for
+ * as long as the firmware takes. Several callers may wait at the same time: where
+ * one overwrites rmpopt_gate.over with an older number, a later caller only waits
+ * once more.
  */
 bool rmpopt_snp_wait(bool unseen)
 {
@@ -173,14 +176,15 @@ bool rmpopt_snp_wait(bool unseen)
 	if (!ask) {
 		if (rmpopt_snp_ccp_there())
 			return false;
-		/* Without the driver nobody initialises anything. */
+		/* Without the driver nobody can initialise SNP. */
 		WRITE_ONCE(rmpopt_gate.over, begun);
 		return true;
 	}
 	/*
-	 * Only for the mutex. Once SNP is initialised the driver lends the command's
-	 * buffer, one page, to the firmware meanwhile: its region is optimised on
-	 * no core at this moment, as nothing is.
+	 * The call is made only because it takes the mutex. Once SNP is initialised,
+	 * the driver assigns the command's buffer, one page, to the firmware during
+	 * the call. That displaces no optimised region, because no region is
+	 * optimised while the gate is closed.
 	 */
 	ask(&status, &error);
 	symbol_put(sev_platform_status);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Initialisations of SNP: when one begins, whether one is under way, and waiting
- * for its end. sys/snp.rs declares the same functions for Rust: change both
- * together.
+ * Initialisations of SNP: a probe at their beginning, a gate that is closed while
+ * one is under way, and a function that waits for their end. sys/snp.rs declares
+ * the same functions for Rust: change both together.
  */
 #ifndef RMPOPT_SNP_H
 #define RMPOPT_SNP_H

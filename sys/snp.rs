@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Initialisations of SNP, and the gate that is closed while one may be under way. `snp.c` says why the
-//! gate is never open too early.
+//! Watches initialisations of SNP. Keeps a gate that is closed while an initialisation may be under way: RMPOPT and
+//! writes of RMPOPT_BASE go through it. `snp.c` says why the gate is never open too early.
 
 use super::{
     cpu::OnCpu,
@@ -29,22 +29,22 @@ extern "C" {
     fn rmpopt_irq_restore(flags: ffi::c_ulong);
 }
 
-/// Who is told that an initialisation of SNP begins.
+/// The receiver of the callback.
 pub(crate) trait Listener: Send + Sync + 'static {
-    /// One has begun, or several. In thread context, may sleep.
+    /// One or more initialisations of SNP have begun. Called in thread context; may sleep.
     fn initialising(&self);
 }
 
-/// A probe at the beginning of each initialisation. Dropping it removes the probe.
+/// A probe at the beginning of each initialisation of SNP. Dropping the value removes the probe.
 ///
-/// Registering it fails with EINVAL where the kernel has no function to watch; EBUSY where the sysctl
+/// Registering the probe fails with EINVAL where the kernel has no function to watch; EBUSY where the sysctl
 /// `kernel.ftrace_enabled` is 0; ENODEV where ftrace has stopped working; ENOMEM.
 pub(crate) type Watch<T> = Registration<Probe, T>;
 
 /// The probe of `snp.c`.
 pub(crate) struct Probe;
 
-// SAFETY: Work that is queued from the registration on makes the calls, and unregistering waits for it.
+// SAFETY: A work item makes the calls. It is queued only after the registration, and unregistering waits for it.
 unsafe impl<T: Listener> Facility<T> for Probe {
     const REGISTER: unsafe extern "C" fn(Callback, *mut ffi::c_void) -> ffi::c_int =
         rmpopt_snp_watch;
@@ -60,13 +60,15 @@ unsafe impl<T: Listener> Facility<T> for Probe {
     }
 }
 
-/// Initialisations that have begun, as far as was seen. Starts at 1: one may have begun before.
+/// The number of initialisations whose beginning was seen, plus 1: one may have begun before the probe was
+/// registered.
 pub(crate) fn begun() -> u32 {
     // SAFETY: Reads a counter.
     unsafe { rmpopt_snp_begun() }
 }
 
-/// Whether the gate is open: no initialisation is under way, and somebody has looked whether SNP is on.
+/// Whether the gate is open: no initialisation is under way, and the thread has looked whether SNP is on since the
+/// last one began.
 pub(crate) fn is_open() -> bool {
     // SAFETY: Reads two counters.
     unsafe { rmpopt_snp_open() }
@@ -84,22 +86,23 @@ pub(crate) fn close() {
     unsafe { rmpopt_snp_close() };
 }
 
-/// Whether there is a driver that may initialise SNP. May sleep.
+/// Whether the ccp driver, which may initialise SNP, is present. May sleep.
 pub(crate) fn driver_there() -> bool {
-    // SAFETY: Nothing has to hold beside the context.
+    // SAFETY: The only condition is the context.
     unsafe { rmpopt_snp_ccp_there() }
 }
 
-/// Waits until each initialisation that [`begun`] has counted so far is over, with `unseen` also those that
-/// it has not counted. False where it cannot be told now: the driver is just being loaded. May sleep,
-/// for seconds.
+/// Waits until each initialisation that [`begun`] has counted so far is over; with `unseen` waits also for those that
+/// it has not counted. False where the driver is just being loaded, so that the answer is not known. May sleep for
+/// seconds.
 pub(crate) fn wait(unseen: bool) -> bool {
-    // SAFETY: Nothing has to hold beside the context.
+    // SAFETY: The only condition is the context.
     unsafe { rmpopt_snp_wait(unseen) }
 }
 
-/// Runs `access` if the gate is open, and has it done before an initialisation that begins meanwhile gets
-/// to SNP_INIT. `None` where the gate is closed. `access` is one or a few instructions: interrupts are off.
+/// Runs `access` if the gate is open. Where an initialisation begins in the meantime, `access` is over before that
+/// initialisation executes SNP_INIT. `None` where the gate is closed. `access` must be short, a few instructions,
+/// because interrupts are off.
 pub(crate) fn through_gate<R>(_on: &OnCpu, access: impl FnOnce() -> R) -> Option<R> {
     // SAFETY: Paired with the restoring below; nothing in between returns, unwinds or sleeps.
     let flags = unsafe { rmpopt_irq_save() };

@@ -19,7 +19,10 @@
 			 { 5, "poll" },		\
 			 { 6, "host" })
 
-/* A region that was optimised got an assigned page. In the context of who converted it. */
+/*
+ * An optimised region got an assigned page, in the context of the conversion; or a
+ * check found the region missing on a core, with pages=0, in thread context.
+ */
 TRACE_EVENT(region_displaced,
 	TP_PROTO(u32 gib, u32 pages),
 	TP_ARGS(gib, pages),
@@ -34,7 +37,7 @@ TRACE_EVENT(region_displaced,
 	TP_printk("gib=%u pages=%u", __entry->gib, __entry->pages)
 );
 
-/* All cores that can have a region optimised now, after some did not. */
+/* All participating cores have the region optimised, after a conversion had displaced it. */
 TRACE_EVENT(region_optimised,
 	TP_PROTO(u32 gib, u64 delay_ms),
 	TP_ARGS(gib, delay_ms),

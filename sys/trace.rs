@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module's tracepoints, as `trace.h` defines them. Each costs one jump over nothing while it is
-//! off.
+//! The module's tracepoints, as `trace.h` defines them. A tracepoint that is off costs one jump or NOP.
 
 use kernel::{
     bindings,
@@ -20,7 +19,8 @@ extern "C" {
     fn rust_do_trace_pass_end(reason: u32, regions: u32, cores: u32, scans: u32, duration_us: u64);
 }
 
-/// A region that was optimised is so no longer, and no conversion told. In any context.
+/// Reports that an optimised region is missing on a core although the probes saw no conversion. The probes report
+/// conversions that displace regions themselves. In any context.
 pub(crate) fn region_displaced(gib: u32, pages: u32) {
     // SAFETY: `trace.c` defines the tracepoint.
     if unsafe { static_branch_unlikely!(__tracepoint_region_displaced, bindings::tracepoint, key) }
@@ -30,7 +30,7 @@ pub(crate) fn region_displaced(gib: u32, pages: u32) {
     }
 }
 
-/// A region is optimised again, `delay_ms` after its last page was given back. In any context.
+/// Reports that a region is optimised again, `delay_ms` after its last conversion. In any context.
 pub(crate) fn region_optimised(gib: u32, delay_ms: u64) {
     // SAFETY: `trace.c` defines the tracepoint.
     if unsafe { static_branch_unlikely!(__tracepoint_region_optimised, bindings::tracepoint, key) }
@@ -40,7 +40,7 @@ pub(crate) fn region_optimised(gib: u32, delay_ms: u64) {
     }
 }
 
-/// A pass begins. In any context.
+/// Reports that a pass begins. In any context.
 pub(crate) fn pass_begin(reason: u32, regions: u32) {
     // SAFETY: `trace.c` defines the tracepoint.
     if unsafe { static_branch_unlikely!(__tracepoint_pass_begin, bindings::tracepoint, key) } {
@@ -49,7 +49,7 @@ pub(crate) fn pass_begin(reason: u32, regions: u32) {
     }
 }
 
-/// A pass has ended. In any context.
+/// Reports that a pass has ended. In any context.
 pub(crate) fn pass_end(reason: u32, regions: u32, cores: u32, scans: u32, duration_us: u64) {
     // SAFETY: `trace.c` defines the tracepoint.
     if unsafe { static_branch_unlikely!(__tracepoint_pass_end, bindings::tracepoint, key) } {

@@ -7,12 +7,12 @@
 
 struct rmpopt_region_counters *rmpopt_chunks[RMPOPT_CHUNKS];
 
-/* Calls for regions without counters. Nobody counts their pages, and nobody is kicked for them. */
+/* The calls for all regions without counters. Their pages are not counted; no kick follows. */
 struct rmpopt_region_counters rmpopt_elsewhere = {
 	.state = ATOMIC64_INIT((u64)(RMPOPT_NO_PAGES + RMPOPT_NO_PAGES / 2) << RMPOPT_PAGE_SHIFT),
 };
 
-/* Pending from the first region that may have become free until the thread looks. */
+/* pending: 1 from the first conversion that may have made a region free until the thread looks. */
 static struct {
 	u32 pending;
 	void (*func)(void *data);
@@ -24,7 +24,7 @@ struct rmpopt_region_counters *rmpopt_counters_of(u64 gib)
 	return rmpopt_counters_find(gib);
 }
 
-/* Makes counters for the region and its neighbours, all in the state given. May sleep. */
+/* Allocates the counters of the region's chunk, with the word @state, unless they exist. May sleep. */
 int rmpopt_counters_cover(u64 gib, u64 state)
 {
 	static DEFINE_MUTEX(rmpopt_cover_lock);
@@ -49,7 +49,7 @@ int rmpopt_counters_cover(u64 gib, u64 state)
 	return 0;
 }
 
-/* No probe is registered any more. */
+/* Frees all counters. No probe may be registered any more. */
 void rmpopt_counters_free(void)
 {
 	unsigned int i;
@@ -60,7 +60,7 @@ void rmpopt_counters_free(void)
 	}
 }
 
-/* The region changed, and nobody knows how many pages it has. */
+/* Counts a conversion, and makes the number of the region's assigned pages unknown. */
 static notrace void rmpopt_forget_pages(struct rmpopt_region_counters *counters)
 {
 	const u64 mask = ((1ULL << RMPOPT_PAGES_BITS) - 1) << RMPOPT_PAGE_SHIFT;
@@ -74,7 +74,7 @@ static notrace void rmpopt_forget_pages(struct rmpopt_region_counters *counters)
 	rmpopt_kick();
 }
 
-/* A call begins whose end nobody will see: its region has to be counted. */
+/* A call begins whose end will not be seen: the pages of its region have to be counted. */
 notrace void rmpopt_count_unsure(u64 pfn)
 {
 	struct rmpopt_region_counters *counters =
@@ -87,8 +87,9 @@ notrace void rmpopt_count_unsure(u64 pfn)
 }
 
 /*
- * All calls whose end nobody saw have ended: a count that the thread made in
- * between may be one that they have changed since.
+ * To be called when all calls whose end was not seen have ended. The thread may have
+ * counted a region's pages before such a call changed them: the number of pages
+ * becomes unknown again.
  */
 void rmpopt_settle_unsure(void)
 {
@@ -105,19 +106,22 @@ u64 rmpopt_now_ms(void)
 	return rmpopt_jiffies_ms();
 }
 
-/* A region may have become free. */
+/* Kicks the thread, because a region may have become free. */
 notrace void rmpopt_kick(void)
 {
 	if (READ_ONCE(rmpopt_kick_state.pending))
 		return;
-	/* Another CPU may have been stopped while it held the lock of a run queue. */
+	/* In a panic another CPU may have been stopped while it held the lock of a run queue. */
 	if (panic_in_progress())
 		return;
 	if (!xchg(&rmpopt_kick_state.pending, 1))
 		rmpopt_kick_state.func(rmpopt_kick_state.data);
 }
 
-/* From here on kick(data) is called, in the context of a conversion, once until rmpopt_kick_reset(). */
+/*
+ * From now on rmpopt_kick() calls kick(data), in the context of a conversion. After one call
+ * rmpopt_kick_reset() must allow the next.
+ */
 void rmpopt_kick_begin(void (*kick)(void *data), void *data)
 {
 	rmpopt_kick_state.pending = 0;
@@ -130,7 +134,7 @@ bool rmpopt_kicked(void)
 	return READ_ONCE(rmpopt_kick_state.pending);
 }
 
-/* Whoever calls this looks at the counters afterwards: xchg() orders the two. */
+/* Allows the next kick. The caller reads the counters afterwards: xchg() orders the two. */
 void rmpopt_kick_reset(void)
 {
 	xchg(&rmpopt_kick_state.pending, 0);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What happens before and after each conversion, in whatever context the kernel
- * converts a page: also in the panic notifier, where all other CPUs have stopped
- * and may hold any lock. Nothing here sleeps, locks or allocates, or writes any
- * cache line but the region's own. Only the first region that may have become
- * free since the thread last looked writes one more, and kicks the thread; in a
- * panic nobody is kicked, because waking it takes locks of the scheduler's.
+ * The code that runs before and after each conversion, in every context in which
+ * the kernel converts pages. One of these is the panic notifier, where all other
+ * CPUs have stopped and may hold any lock. This code does not sleep, lock or
+ * allocate, and writes no cache line except that of the region's counters. There
+ * is one exception: the first conversion since the thread last looked that may
+ * have made a region free also writes rmpopt_kick_state and kicks the thread. In a
+ * panic the thread is not kicked, because a wake-up takes locks of the scheduler.
  */
 #ifndef RMPOPT_COUNTING_H
 #define RMPOPT_COUNTING_H
@@ -20,7 +21,7 @@
 
 #define RMPOPT_REGION_PFN_SHIFT	(30 - PAGE_SHIFT)
 
-/* Counters come in pages of 64 for the parts of the address space that hold RAM. */
+/* Counters are allocated in chunks of 64 regions, for the chunks that hold RAM. */
 #define RMPOPT_CHUNK_SHIFT	6
 #define RMPOPT_CHUNK_REGIONS	(1U << RMPOPT_CHUNK_SHIFT)
 #define RMPOPT_CHUNKS		1024U
@@ -33,7 +34,7 @@ void rmpopt_kick_begin(void (*kick)(void *data), void *data);
 void rmpopt_count_unsure(u64 pfn);
 void rmpopt_settle_unsure(void);
 
-/* What the beginning of a call leaves to its end. */
+/* The data that rmpopt_call_begin() passes to rmpopt_call_end(). */
 struct rmpopt_call {
 	struct rmpopt_region_counters *counters;
 	u32 gib;
@@ -66,7 +67,7 @@ static __always_inline s32 rmpopt_assigned(u64 state)
 	       RMPOPT_NO_PAGES;
 }
 
-/* A conversion begins that adds so many assigned pages if it succeeds. */
+/* A conversion begins that adds @pages assigned pages if it succeeds. */
 static __always_inline void rmpopt_call_begin(struct rmpopt_call *call, u64 pfn, s32 pages)
 {
 	u64 gib = pfn >> RMPOPT_REGION_PFN_SHIFT;
@@ -78,7 +79,7 @@ static __always_inline void rmpopt_call_begin(struct rmpopt_call *call, u64 pfn,
 	atomic64_add(RMPOPT_IN_FLIGHT, &call->counters->state);
 }
 
-/* @ret: 0, a negative errno, or the instruction's own code. */
+/* A conversion ends. @ret: 0, a negative errno, or the code of the instruction. */
 static __always_inline void rmpopt_call_end(const struct rmpopt_call *call, int ret)
 {
 	struct rmpopt_region_counters *counters = call->counters;
@@ -87,13 +88,13 @@ static __always_inline void rmpopt_call_end(const struct rmpopt_call *call, int 
 	s32 pages;
 
 	if (unlikely(ret)) {
-		/* While it was in flight the thread could not tell whether the region is free. */
+		/* While the call was in flight the thread could not say whether the region is free. */
 		if (rmpopt_assigned(atomic64_sub_return(RMPOPT_IN_FLIGHT, &counters->state)) <= 0)
 			rmpopt_kick();
 		return;
 	}
 
-	/* Before the count: who sees the count sees the time. */
+	/* Written before the count: a reader that sees the new count also sees this time. */
 	now = rmpopt_jiffies_ms();
 	if (READ_ONCE(counters->last) != now)
 		WRITE_ONCE(counters->last, now);
@@ -103,7 +104,7 @@ static __always_inline void rmpopt_call_end(const struct rmpopt_call *call, int 
 		rmpopt_kick();
 	} else if (pages <= call->pages && READ_ONCE(counters->optimised)) {
 		WRITE_ONCE(counters->optimised, 0);
-		/* A probe on the tracepoint may do anything. */
+		/* In a panic there is no tracepoint: a probe on it could take locks. */
 		if (!panic_in_progress())
 			trace_region_displaced(call->gib, pages);
 	}

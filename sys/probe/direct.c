@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The first choice: the functions call the module directly. Where ftrace patches
- * a function, its first instruction calls a trampoline of ours; that drops the
- * call's return address, so that the wrapper stands in the caller's place, and
- * the wrapper calls the function's body behind the patched instruction. It costs
- * a tenth of what an fprobe with an exit handler does.
+ * The first choice: the kernel's functions call the module directly. ftrace
+ * patches the function's first instruction to a call of the module's trampoline.
+ * The trampoline drops the return address of that call and jumps to the wrapper,
+ * so that the wrapper returns to the function's caller. The wrapper calls the
+ * function's body, which begins behind the patched instruction. This costs a tenth
+ * of an fprobe with an exit handler.
  *
- * The trampoline is that of an ordinary ftrace_ops, not one of
- * register_ftrace_direct(): of those a function can have one only, so that BPF
- * would get EBUSY, and a livepatch too. ftrace calls the trampoline as long as
- * nobody else is attached to the function. As soon as somebody is, it calls
- * rmpopt_direct_not_alone() instead, which sees calls begin but not end. That is
- * the sign to change over to fprobes, which share with everybody (watch.c).
+ * The trampoline belongs to an ordinary ftrace_ops and is not registered with
+ * register_ftrace_direct(): a function can have only one of the latter, so that
+ * BPF and livepatches would get EBUSY. ftrace calls the trampoline as long as
+ * nobody else is attached to the function. As soon as somebody else is, ftrace
+ * calls rmpopt_direct_not_alone() instead, which sees the beginning of a call but
+ * not its end. Then watch.c changes over to fprobes, which share the function with
+ * everybody.
  */
 #include <linux/delay.h>
 #include <linux/ftrace.h>
@@ -31,8 +33,9 @@
 #define RMPOPT_NOP5_FIRST	0x0f
 
 /*
- * Calls that are in a wrapper. One that ends on another CPU is taken off there:
- * the sum is right as soon as no more begin. Calls that fprobes see do not count.
+ * The number of calls that are in a wrapper. A call that ends on another CPU is
+ * subtracted there, so that only the sum over all CPUs is right, and only when no
+ * more calls begin. Calls that fprobes report do not count.
  */
 static DEFINE_PER_CPU(long, rmpopt_direct_calls);
 
@@ -85,7 +88,7 @@ asmlinkage notrace __visible int rmpopt_direct_psmash(u64 pfn)
 	return ret;
 }
 
-/* Aligned as functions are: where ftrace takes an address, bit 0 may mean a jump. */
+/* Aligned like a function: ftrace may take bit 0 of an address for a flag. */
 #define RMPOPT_TRAMPOLINE(name)						\
 	void name##_trampoline(void);					\
 	asm(".pushsection .text, \"ax\", @progbits\n"			\
@@ -121,9 +124,9 @@ static struct rmpopt_direct {
 static void (*rmpopt_on_shared)(void);
 
 /*
- * ftrace calls this instead of the trampoline: somebody else is attached to the
- * function. Preemption is disabled, interrupts may be. The first argument of all
- * three functions is the page's frame number.
+ * ftrace calls this instead of the trampoline while somebody else is attached to
+ * the function. Preemption is disabled, interrupts may be disabled. The first
+ * argument of all three functions is the page's frame number.
  */
 static notrace void rmpopt_direct_not_alone(unsigned long ip, unsigned long parent_ip,
 					    struct ftrace_ops *ops, struct ftrace_regs *regs)
@@ -132,7 +135,10 @@ static notrace void rmpopt_direct_not_alone(unsigned long ip, unsigned long pare
 	rmpopt_on_shared();
 }
 
-/* Without indirect branch tracking in the kernel's build no function begins with an ENDBR. */
+/*
+ * Whether the function begins with an ENDBR, if the kernel is built with indirect
+ * branch tracking. Without it no function does, and ENDBR_INSN_SIZE is 0.
+ */
 static bool rmpopt_has_endbr(void *function)
 {
 #ifdef CONFIG_X86_KERNEL_IBT
@@ -148,10 +154,11 @@ static u8 *rmpopt_patched_insn(void *function)
 }
 
 /*
- * Where the function's body begins. Its first instruction is what ftrace
- * patches, behind an ENDBR where the kernel is built with those. With indirect
- * branch tracking active nobody may call into the middle of a function, and with
- * kCFI the type that the compiler checks before a call would not stand there.
+ * The address at which the function's body begins: behind the instruction that
+ * ftrace patches, which is the first one, or the second one where the function
+ * begins with an ENDBR. NULL where the body cannot be called: with indirect branch
+ * tracking active nobody may call into the middle of a function, and with kCFI the
+ * type that the compiler checks before a call is missing there.
  */
 static void *rmpopt_body_of(void *function)
 {
@@ -177,9 +184,10 @@ static long rmpopt_direct_calls_sum(void)
 }
 
 /*
- * Removes the trampolines. A task may be in the few instructions around a wrapper's
- * counting, where it may be preempted but never sleeps: the grace periods
- * wait for it. Or in the kernel's function, where it may sleep: it is counted.
+ * Removes the first @count trampolines, and waits until no task is in one or in a
+ * wrapper. A task in the few instructions before and after a wrapper's counting may
+ * be preempted but never sleeps: the grace periods wait for it. A task in the
+ * kernel's function may sleep: rmpopt_direct_calls counts it.
  */
 static void rmpopt_direct_remove(unsigned int count)
 {
@@ -193,13 +201,16 @@ static void rmpopt_direct_remove(unsigned int count)
 	synchronize_rcu_tasks();
 }
 
-/* No call is in a wrapper, and nobody calls @shared, when this returns. */
+/* When this returns, no call is in a wrapper, and @shared is not called any more. */
 void rmpopt_direct_unregister(void)
 {
 	rmpopt_direct_remove(ARRAY_SIZE(rmpopt_directs));
 }
 
-/* Calls @shared, with preemption disabled, whenever a call was seen to begin only. */
+/*
+ * Registers the trampolines. From then on calls @shared, with preemption disabled,
+ * for each call of which only the beginning is seen.
+ */
 int rmpopt_direct_register(void (*shared)(void))
 {
 	unsigned int i;
@@ -212,7 +223,7 @@ int rmpopt_direct_register(void (*shared)(void))
 		*d->body = rmpopt_body_of(d->function);
 		d->ops.func = rmpopt_direct_not_alone;
 		d->ops.trampoline = (unsigned long)d->trampoline;
-		/* Who switches all of ftrace off would switch off the counting. */
+		/* The sysctl kernel.ftrace_enabled must not switch the counting off. */
 		d->ops.flags |= FTRACE_OPS_FL_PERMANENT;
 		if (!*d->body)
 			err = -EOPNOTSUPP;
@@ -231,7 +242,7 @@ int rmpopt_direct_register(void (*shared)(void))
 	return 0;
 }
 
-/* Whether all functions call their trampolines: nobody else was there first. */
+/* Whether all functions call their trampolines, so that nobody else was attached before. */
 bool rmpopt_direct_alone(void)
 {
 	unsigned int i;

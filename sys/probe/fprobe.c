@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The second choice: fprobes. They share the functions with livepatches, BPF
- * programs, kprobes and each other, and cost ten times as much.
+ * programs, kprobes and other fprobes, and cost ten times as much as direct calls.
  */
 #include <linux/fprobe.h>
 
@@ -9,7 +9,7 @@
 
 #include "counting.h"
 
-/* Arguments are taken by their place: the kernel's functions have these parameters. */
+/* The handlers read arguments by their position, so the functions must have these parameters. */
 static_assert(__same_type(rmp_make_private, int(u64, u64, enum pg_level, u32, bool)));
 static_assert(__same_type(rmp_make_shared, int(u64, enum pg_level)));
 static_assert(__same_type(psmash, int(u64)));
@@ -85,7 +85,7 @@ int rmpopt_fprobe_register(void)
 	return 0;
 }
 
-/* Calls that the kernel could not report. */
+/* The number of calls that the kernel could not report to the fprobes. */
 unsigned long rmpopt_probe_missed(void)
 {
 	unsigned long missed = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Counts conversions of pages between private and shared, as the kernel's RMP
- * functions carry them out. This is what sys/probe.rs declares for Rust;
- * engine/tracker.rs says what the fields mean: change all of them together.
+ * Counts conversions of pages between private and shared, which the kernel's RMP
+ * functions carry out. sys/probe.rs declares the same for Rust, and
+ * engine/dirty/tracker.rs interprets the field "state": change all of them
+ * together.
  */
 #ifndef RMPOPT_PROBE_H
 #define RMPOPT_PROBE_H
@@ -20,23 +21,23 @@
 #define RMPOPT_PAGES_BITS	24
 #define RMPOPT_NO_PAGES		(1 << (RMPOPT_PAGES_BITS - 1))
 #define RMPOPT_CONVERSION	(1ULL << (RMPOPT_PAGE_SHIFT + RMPOPT_PAGES_BITS))
-/* How far below none the number of pages of a region is that nobody has counted. */
+/* The negative of the number of pages of a region whose pages were not counted. */
 #define RMPOPT_UNKNOWN_BELOW	4194304
 
 /*
- * What is known of one region: all that a conversion reads and writes is here.
- * The second argument is the field's offset, which sys/probe.rs repeats: both
- * sides stop to compile where they are not laid out so.
+ * The counters of one region. A conversion reads and writes this cache line only.
+ * RMPOPT_FIELD() below takes each field and its offset. sys/probe.rs repeats the
+ * offsets: neither side compiles where a field is at another offset.
  */
 struct rmpopt_region_counters {
 	atomic64_t state;
 	/* When the last conversion ended, in milliseconds. */
 	u64 last;
-	/* Set by Rust when the region is optimised, cleared when it is lost. */
+	/* Set by Rust when the region is optimised, cleared when the region is displaced. */
 	u32 optimised;
-	/* A conversion was seen to begin, and nobody sees it end. */
+	/* 1 where only the beginning of a conversion was seen. */
 	u32 unsure;
-	/* Used by Rust alone. */
+	/* Only Rust uses the fields from here on. */
 	u64 before;
 	u64 attempt;
 	u32 seen;
@@ -61,7 +62,7 @@ int rmpopt_counters_cover(u64 gib, u64 state);
 struct rmpopt_region_counters *rmpopt_counters_of(u64 gib);
 void rmpopt_counters_free(void);
 
-/* How conversions are seen. */
+/* How the module sees conversions. */
 #define RMPOPT_PROBE_NONE	0
 #define RMPOPT_PROBE_DIRECT	1
 #define RMPOPT_PROBE_FPROBE	2
