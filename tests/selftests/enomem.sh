@@ -4,7 +4,7 @@
 # The module's thread gets no memory: at its start, and when CPUs have changed. It says so
 # once, answers meanwhile, and does what it owes as soon as there is memory.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 24
 require_rmpopt
 require_test_module rmp_enomem

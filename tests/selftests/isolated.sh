@@ -4,7 +4,7 @@
 # CPUs set apart by isolcpus=, nohz_full= or a partition: the same as the others, once, or not at all.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 98
 require_emulator
 require_rmpopt

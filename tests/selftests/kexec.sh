@@ -3,7 +3,7 @@
 # The guest's part of tests/kexec, in the first kernel: pages are assigned, the module has optimised the rest, and
 # the next kernel starts in the middle of a pass. No test of the collection.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 
 insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 load

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 # The guest's part of tests/kexec, in the second kernel. No test of the collection.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 11
 
 is "SNP is still on" "$(emu snp show)" on

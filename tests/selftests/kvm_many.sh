@@ -5,7 +5,7 @@
 # CPUs that go and come, and reloads of kvm_amd in between: module, emulator and kernel
 # agree on every region. SEED=N repeats what was drawn.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/kvm.sh"
 begin 73
 require_emulator

@@ -3,7 +3,7 @@
 # host: smt
 # Beside a kernel that has RMPOPT of its own, which native_rmpopt.ko plays.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 105
 require_emulator
 require_rmpopt

@@ -3,7 +3,7 @@
 # The guest's part of tests/panic, before the panic: the stock drivers have brought SNP up, the module has
 # optimised all of memory, a crash kernel is loaded. No test of the collection.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 
 filled()
 {

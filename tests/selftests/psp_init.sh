@@ -6,7 +6,7 @@
 # page is optimised, and the module has not chosen to wait for two seconds before that.
 # The emulator ends the run at the first RMPOPT or write of RMPOPT_BASE that comes too early.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/kvm.sh"
 . "$(dirname "$0")/waits.sh"
 begin 45

@@ -4,7 +4,7 @@
 # The command line tool beside the module: what it shows is what there is, what it
 # writes is done. What it prints in each case is tested in rmpoptctl/tests.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 38
 require_rmpopt
 require_test_module snp_guest

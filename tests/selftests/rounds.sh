@@ -3,7 +3,7 @@
 # host: timed
 # Passes that take time: leaders at the same time, cores that never meet, requests that coalesce.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 13
 require_time
 require_rmpopt

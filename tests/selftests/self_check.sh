@@ -3,7 +3,7 @@
 # host: smt
 # Losing everything is noticed and put right although nothing else begins by itself.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/waits.sh"
 begin 45
 require_emulator

@@ -5,7 +5,7 @@
 # may give. Off and on again, unloaded and loaded again, another build: what the cores have is kept, and is not
 # scanned again.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin "$(hard 480 150)"
 require_emulator
 require_rmpopt

@@ -22,8 +22,8 @@
 # script was skipped. Where there is no emulator, a check that asks it anything
 # is skipped by itself.
 #
-# No check measures how fast something is: the host is emulated. dirt_storm.sh
-# and dirt_trace.sh compare how long the module says that a region waited.
+# No check measures how fast something is: the host is emulated. dirty_storm.sh
+# and dirty_trace.sh compare how long the module says that a region waited.
 
 tap_count=0
 tap_failed=0

@@ -43,7 +43,7 @@ module_param(threads, uint, 0444);
 struct block {
 	struct mutex lock;
 	unsigned long pfn;
-	bool huge;
+	bool whole;
 	DECLARE_BITMAP(private, BLOCK_PAGES);
 };
 
@@ -83,8 +83,8 @@ static void all_shared(struct block *b)
 {
 	unsigned int page;
 
-	if (b->huge && count(rmp_make_shared(b->pfn, PG_LEVEL_2M)))
-		b->huge = false;
+	if (b->whole && count(rmp_make_shared(b->pfn, PG_LEVEL_2M)))
+		b->whole = false;
 	for_each_set_bit(page, b->private, BLOCK_PAGES) {
 		make_shared(b, page);
 		cond_resched();
@@ -96,16 +96,16 @@ static void step(struct block *b)
 	unsigned int dice = get_random_u32_below(16);
 	unsigned int n = get_random_u32_below(8) + 1;
 
-	if (b->huge) {
+	if (b->whole) {
 		/* Splitting makes 512 pages to give back: seldom. */
 		if (dice == 0 && count(psmash(b->pfn))) {
-			b->huge = false;
+			b->whole = false;
 			bitmap_fill(b->private, BLOCK_PAGES);
 		} else {
 			all_shared(b);
 		}
 	} else if (bitmap_empty(b->private, BLOCK_PAGES) && dice < 8) {
-		b->huge = count(rmp_make_private(b->pfn, PFN_PHYS(b->pfn), PG_LEVEL_2M, 1, false));
+		b->whole = count(rmp_make_private(b->pfn, PFN_PHYS(b->pfn), PG_LEVEL_2M, 1, false));
 	} else if (dice < 12) {
 		while (n--)
 			make_private(b, get_random_u32_below(BLOCK_PAGES));
@@ -358,7 +358,7 @@ static void free_blocks(void)
 		mutex_lock(&b->lock);
 		all_shared(b);
 		/* Private memory must never reach the page allocator. */
-		if (!WARN_ON(b->huge || !bitmap_empty(b->private, BLOCK_PAGES)))
+		if (!WARN_ON(b->whole || !bitmap_empty(b->private, BLOCK_PAGES)))
 			free_contig_range(b->pfn, BLOCK_PAGES);
 		mutex_unlock(&b->lock);
 	}

@@ -32,7 +32,7 @@ struct chunk {
 	unsigned int pages;	/* allocated, in units of 4 KiB */
 	unsigned int private;	/* of these, made private */
 	unsigned int asid;
-	bool huge;		/* one RMP entry stands for all */
+	bool whole;		/* one RMP entry stands for all */
 };
 
 static LIST_HEAD(held);
@@ -48,7 +48,7 @@ static int chunk_make_private(struct chunk *c)
 {
 	int ret;
 
-	if (c->huge) {
+	if (c->whole) {
 		ret = rmp_make_private(c->pfn, PFN_PHYS(c->pfn), PG_LEVEL_2M,
 				       c->asid, false);
 		if (!ret)
@@ -74,7 +74,7 @@ static int chunk_make_shared(struct chunk *c)
 {
 	int ret;
 
-	if (c->huge && c->private) {
+	if (c->whole && c->private) {
 		ret = rmp_make_shared(c->pfn, PG_LEVEL_2M);
 		if (!ret)
 			c->private = 0;
@@ -110,7 +110,7 @@ static int chunk_release(struct chunk *c)
 }
 
 static struct chunk *chunk_alloc(unsigned int gib, unsigned int pages,
-				 bool huge, unsigned int asid)
+				 bool whole, unsigned int asid)
 {
 	struct chunk *c = kzalloc_obj(*c);
 
@@ -127,7 +127,7 @@ static struct chunk *chunk_alloc(unsigned int gib, unsigned int pages,
 	if (c->pages < BLOCK_PAGES)
 		free_contig_range(c->pfn + c->pages, BLOCK_PAGES - c->pages);
 	c->asid = asid;
-	c->huge = huge;
+	c->whole = whole;
 	return c;
 }
 
@@ -152,23 +152,23 @@ static int release_list(struct list_head *list, unsigned int gib, bool all)
 static int cmd_assign(unsigned int gib, const char *size, unsigned int count,
 		      unsigned int asid)
 {
-	bool huge = !strcmp(size, "2m");
+	bool whole = !strcmp(size, "2m");
 	unsigned long left = count;
 	LIST_HEAD(new);
 	int ret = 0;
 
-	if (!huge && strcmp(size, "4k"))
+	if (!whole && strcmp(size, "4k"))
 		return -EINVAL;
 	if (!count || !asid || gib >= REGIONS_MAX)
 		return -EINVAL;
 
-	if (huge)
+	if (whole)
 		left *= BLOCK_PAGES;
 	if (left > REGION_PAGES)
 		return -EINVAL;
 
 	while (left) {
-		struct chunk *c = chunk_alloc(gib, left, huge, asid);
+		struct chunk *c = chunk_alloc(gib, left, whole, asid);
 
 		if (!c) {
 			ret = -ENOMEM;
@@ -195,14 +195,14 @@ static int cmd_smash(unsigned int gib)
 	int ret;
 
 	list_for_each_entry(c, &held, list) {
-		if (chunk_gib(c) != gib || !c->huge)
+		if (chunk_gib(c) != gib || !c->whole)
 			continue;
 		ret = psmash(c->pfn);
 		if (ret < 0)
 			return ret;
 		if (ret)
 			return -EIO;
-		c->huge = false;
+		c->whole = false;
 		return 0;
 	}
 
@@ -270,7 +270,7 @@ static int pages_show(struct seq_file *m, void *v)
 	struct chunk *c = list_entry(v, struct chunk, list);
 	unsigned int i;
 
-	if (c->huge) {
+	if (c->whole) {
 		seq_printf(m, "%u 0x%lx 2m %u\n", chunk_gib(c), c->pfn, c->asid);
 		return 0;
 	}

@@ -3,7 +3,7 @@
 # host: smt
 # Tracepoints: what they say, and that they say nothing while off.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 18
 require_rmpopt
 require_test_module snp_guest

@@ -3,7 +3,7 @@
 # host: smt
 # A livepatch of the functions that the module watches works, whoever comes and goes first, and counts stay right.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/share.sh"
 begin 46
 require_rmpopt

@@ -3,7 +3,7 @@
 # host: smt
 # The full check heals what no probe has seen; without probes all regions are reported at an interval.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 36
 require_emulator
 require_rmpopt

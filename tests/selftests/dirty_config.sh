@@ -3,7 +3,7 @@
 # host: one smt
 # The controls over passes that begin by themselves: values, exact errors, effect at once.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 70
 require_rmpopt
 require_test_module snp_guest

@@ -3,7 +3,7 @@
 # host: smt
 # The module comes and goes while pages are converted on all CPUs.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 13
 require_rmpopt
 require_test_module rmp_storm

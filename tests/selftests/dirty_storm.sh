@@ -3,7 +3,7 @@
 # host: dimms
 # A minute of conversions in 64 GiBs on 16 CPUs, with passes all the while and CPUs that come and go.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 23
 require_rmpopt
 require_cpus 16

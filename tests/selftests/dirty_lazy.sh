@@ -4,7 +4,7 @@
 # Assigned pages are counted for those who ask, and not before a pass; delays are
 # those of regions for which somebody was waiting.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 26
 require_emulator
 require_rmpopt

@@ -3,7 +3,7 @@
 # host: one
 # What a conversion costs more with the module, in kernel instructions.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 9
 require_emulator
 require_rmpopt

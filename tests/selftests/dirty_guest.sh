@@ -4,7 +4,7 @@
 # hard: dimms
 # What guests give back is optimised again by itself; counts are those of the emulator.
 . "$(dirname "$0")/tap.sh"
-. "$(dirname "$0")/dirt.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 36
 require_rmpopt
 require_test_module snp_guest
