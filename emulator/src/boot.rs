@@ -1,38 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the firmware does before the kernel: find the memory, and say in ACPI that the IOMMU supports SNP.
+//! What the firmware does before the kernel starts: it finds the memory, and reports in ACPI that the IOMMU supports
+//! SNP.
 
 use crate::device::MARK;
 use crate::model::addr::{index, REGION};
 use crate::model::Memory;
 
-/// Where the BIOS leaves the root pointer.
+/// The first address at which the BIOS may leave the root pointer.
 const ROOT_START: u64 = 0xe_0000;
 const ROOT_END: u64 = 0x10_0000;
 /// Bytes of the header that each ACPI table has.
 const HEADER: usize = 36;
 /// Bytes of the IVRS before its blocks.
 const IVRS_HEADER: usize = 48;
-/// Longest table that is read.
+/// The length of the longest table that is read, in bytes.
 const MAX_TABLE: usize = 1 << 20;
-/// Blocks that hold the extended feature register, and its place in them.
+/// The types of blocks that hold the extended feature register, and the register's place in them.
 const BLOCK_TYPES: [u8; 2] = [0x11, 0x40];
 const FEATURES: usize = 24;
 /// Top byte of the register; its top bit is SNP support.
 const FEATURES_TOP: usize = FEATURES + 7;
 const SNP_SUPPORT: u8 = 1 << 7;
 
-/// RAM is looked for in steps of the smallest DIMM.
+/// The search for RAM goes in steps of the smallest DIMM.
 const STEP: u64 = 128 << 20;
 /// Above this QEMU has no RAM: the processor has 40 address bits.
 const TOP: u64 = 1 << 40;
 
-/// GiB from 0 on that hold all of RAM.
+/// The number of GiB from address 0 on that contain all of RAM.
 pub fn gib_with_ram(memory: &dyn Memory) -> u64 {
     let mut bytes = [0; MARK.len()];
     let mut top = 4 * REGION;
     for pa in (4 * REGION..TOP).step_by(index(STEP)) {
-        // The firmware processor's registers are memory, too, but no RAM.
+        // The registers of the firmware processor are memory too, but not RAM.
         if memory.read(pa, &mut bytes) && bytes != *MARK {
             top = pa + STEP;
         }
@@ -40,7 +41,7 @@ pub fn gib_with_ram(memory: &dyn Memory) -> u64 {
     top.div_ceil(REGION)
 }
 
-/// Sets the IOMMU's SNP bit in the ACPI table IVRS. An error says why no kernel would find it.
+/// Sets the IOMMU's SNP bit in the ACPI table IVRS. The error says why no kernel would find the bit.
 pub fn announce_iommu_snp(memory: &dyn Memory) -> Result<(), String> {
     let Some((address, mut table)) = find_ivrs(memory) else {
         return Err("there is no ACPI table IVRS: QEMU needs -device amd-iommu".into());

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The instruction behind RMPOPT, which the plugin carries out together with it.
+//! Executes the instruction after RMPOPT, which the plugin executes together with RMPOPT.
 
 use crate::decode::{uses_carry, Consumer, CARRY_LENGTH};
 use crate::guest::{Cpu, Next};
 use crate::model::Fatal;
 
-/// Up to `most` bytes of code: fewer where the page behind is not mapped.
+/// Up to `most` bytes of code at `pc`: fewer where the next page is not mapped.
 fn code(pc: u64, most: usize, cpu: &dyn Cpu) -> Vec<u8> {
     let known = (1..=most).rev().find_map(|n| {
         let mut part = vec![0; n];
@@ -15,7 +15,7 @@ fn code(pc: u64, most: usize, cpu: &dyn Cpu) -> Vec<u8> {
     known.unwrap_or_default()
 }
 
-/// Carries out the instruction behind RMPOPT, because a plugin cannot set the carry flag.
+/// Executes the instruction after RMPOPT, because a plugin cannot set the carry flag.
 pub fn consume(carry: bool, pc: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
     let bytes = code(pc, Consumer::MAX_LENGTH, cpu);
     let Some(consumer) = Consumer::of(&bytes) else {
@@ -48,7 +48,7 @@ pub fn consume(carry: bool, pc: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
             }
         }
     };
-    // QEMU's own flag has not changed: who uses it again would read what was there before.
+    // QEMU's own flag has not changed: an instruction that used the flag again would read its old value.
     let bytes = code(next, CARRY_LENGTH, cpu);
     if uses_carry(&bytes) {
         return Err(Fatal(format!(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The few instructions that matter, by their bytes.
+//! Decodes the few instructions that the emulator handles, from their bytes.
 
-/// An instruction that the emulator carries out instead of QEMU.
+/// An instruction that the emulator executes instead of QEMU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Instruction {
@@ -20,7 +20,7 @@ pub enum Instruction {
 }
 
 impl Instruction {
-    /// The instruction that these bytes are; QEMU has found its length.
+    /// Decodes the bytes of one instruction, whose length QEMU has found.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [0x0f, 0xa2] => Self::Cpuid,
@@ -36,7 +36,7 @@ impl Instruction {
         })
     }
 
-    /// Its length in bytes.
+    /// The instruction's length in bytes.
     pub fn length(self) -> u64 {
         match self {
             Self::In | Self::Out => 1,
@@ -45,34 +45,35 @@ impl Instruction {
         }
     }
 
-    /// Some instruction has that length.
+    /// Whether any of these instructions has that length.
     pub fn possible(length: usize) -> bool {
         matches!(length, 1 | 2 | 4)
     }
 }
 
-/// `mov %edi,(%rsi)`: the store of the kernel's iowrite32(value, address), whose arguments are in these registers.
+/// Whether the bytes are `mov %edi,(%rsi)`: the store of the kernel's iowrite32(value, address), whose arguments are in
+/// these registers.
 pub fn is_register_store(bytes: &[u8]) -> bool {
     bytes == [0x89, 0x3e]
 }
 
-/// The instruction behind RMPOPT that uses its carry flag.
+/// The instruction after RMPOPT, which uses RMPOPT's carry flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consumer {
-    /// `setc` or `setnc`: byte `shift / 8` of register `register` becomes the flag, negated or not.
+    /// `setc` or `setnc`: writes the flag, negated or not, to byte `shift / 8` of register `register`.
     Set {
         /// Number of the register.
         register: usize,
-        /// Position of the byte in it.
+        /// Position of the byte in the register, in bits.
         shift: u32,
-        /// 1 for CF 0.
+        /// The byte becomes 1 for CF 0.
         negated: bool,
         /// Length of the instruction.
         length: u64,
     },
-    /// `jc` or `jnc`: to `length + offset` behind its start if the flag is as asked, else to `length`.
+    /// `jc` or `jnc`: continues `length + offset` bytes after its start if it jumps, else `length` bytes after it.
     Jump {
-        /// Jump for CF 0.
+        /// The instruction jumps for CF 0.
         negated: bool,
         /// Length of the instruction.
         length: u64,
@@ -82,10 +83,10 @@ pub enum Consumer {
 }
 
 impl Consumer {
-    /// Longest of them.
+    /// The length of the longest of these instructions.
     pub const MAX_LENGTH: usize = 6;
 
-    /// The consumer that `bytes` start with.
+    /// Decodes the consumer at the beginning of `bytes`.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match *bytes {
             [op @ (0x72 | 0x73), offset, ..] => Some(Self::Jump {
@@ -126,10 +127,12 @@ impl Consumer {
     }
 }
 
-/// Bytes that [`uses_carry`] needs: three prefixes, two bytes of opcode, and what names the operation.
+/// The number of bytes that [`uses_carry`] needs: three prefixes, two bytes of opcode, and those that select the
+/// operation.
 pub const CARRY_LENGTH: usize = 7;
 
-/// The instruction that `bytes` start with uses the carry flag. `pushf`, which stores it among others, is left out.
+/// Whether the instruction at the beginning of `bytes` uses the carry flag. `pushf` does not count, although it stores
+/// the flag among others.
 pub fn uses_carry(bytes: &[u8]) -> bool {
     let prefix = |b: &u8| {
         matches!(

@@ -2,10 +2,10 @@
 
 //! The firmware processor's PCI device: its identity, its registers, its interrupt.
 //!
-//! The device is QEMU's ivshmem-doorbell. BAR 2 is plain memory, where the ccp driver expects the registers, so nothing
-//! happens by a store alone. The plugin therefore looks at the stores of the form that the kernel's iowrite32() has, and
-//! tells this file of them. A command that takes time is finished when the driver's interrupt handler writes the interrupt
-//! status: guest memory can be reached only while a vCPU executes something.
+//! The device is QEMU's ivshmem-doorbell. Its BAR 2, where the ccp driver expects the registers, is plain memory, so
+//! that a store alone has no effect. Therefore the plugin inspects the stores of the form that the kernel's
+//! iowrite32() has, and passes them to this file. A command that takes time ends when the driver's interrupt handler
+//! writes the interrupt status: the plugin can access guest memory only while a vCPU executes an instruction.
 
 use crate::header::{self, WITH_PSP};
 use crate::model::psp::{Answer, Status};
@@ -20,14 +20,14 @@ use std::time::Duration;
 /// Ports of the PCI configuration space.
 const ADDRESS_PORT: u16 = 0xcf8;
 const DATA_PORT: u16 = 0xcfc;
-/// Bus 0, device 4, function 0: its vendor and device.
+/// The configuration address of the vendor and device of bus 0, device 4, function 0.
 const OUR_ADDRESS: u32 = 0x8000_2000;
-/// AMD's firmware processor, where ivshmem has its own.
+/// The vendor and device of AMD's firmware processor, which replace those of ivshmem.
 const IDENTITY: u32 = 0x14ca_1022;
 
-/// The size of BAR 2, to which it is aligned.
+/// The size of BAR 2, to which its address is aligned.
 const BAR_BYTES: u64 = header::number(WITH_PSP, "BAR_BYTES");
-/// What lies at its start.
+/// The bytes at the start of BAR 2.
 pub const MARK: &[u8; 16] = &header::bytes(WITH_PSP, "MARK");
 
 /// Registers.
@@ -43,7 +43,7 @@ const ANSWERED: u32 = 1 << 31;
 /// Interrupt status: a command is done.
 const COMMAND_DONE: u32 = 1 << 1;
 
-/// BAR 2 as a file, and what raises the interrupt.
+/// BAR 2 as a file, and the file that raises the interrupt.
 #[derive(Debug)]
 pub struct Lines {
     pub registers: File,
@@ -51,7 +51,7 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// A command is done.
+    /// Raises the interrupt, because a command is done.
     fn interrupt(&self) -> Result<(), String> {
         let written = self
             .registers
@@ -64,13 +64,13 @@ impl Lines {
 /// The device.
 pub struct Device {
     lines: Arc<Lines>,
-    /// Where BAR 2 was found last.
+    /// The address at which BAR 2 was found last.
     bar: Option<u64>,
-    /// What was last written to the address port.
+    /// The value that was last written to the address port.
     address: u32,
     /// The command under way that takes time.
     pending: Option<u32>,
-    /// Its time has passed.
+    /// The time of the pending command has passed.
     due: Arc<AtomicBool>,
 }
 
@@ -86,24 +86,24 @@ impl Device {
         }
     }
 
-    /// A store of 4 bytes to that address could be one to a register that does something.
+    /// Whether a store of 4 bytes at `pa` may be a store to a register that has an effect.
     pub fn concerns(pa: u64) -> bool {
         matches!(pa % BAR_BYTES, COMMAND | INTERRUPT_STATUS)
     }
 
-    /// The guest has written a port.
+    /// Handles a write of the guest to a port.
     pub fn port_written(&mut self, port: u16, value: u32) {
         if port == ADDRESS_PORT {
             self.address = value;
         }
     }
 
-    /// What the guest reads from a port, if that is ours.
+    /// The value that the guest reads from a port; `None` for a port that is not the device's.
     pub fn port_read(&self, port: u16) -> Option<u32> {
         (port == DATA_PORT && self.address == OUR_ADDRESS).then_some(IDENTITY)
     }
 
-    /// The guest has stored 4 bytes at an address that [`Device::concerns`]. SNP_INIT_EX takes `init`.
+    /// Handles a store of 4 bytes at an address for which [`Device::concerns`] is true. SNP_INIT_EX takes `init`.
     pub fn stored(
         &mut self,
         machine: &mut Machine,
@@ -127,7 +127,7 @@ impl Device {
                 self.command(machine, init, memory, command, low | (high << 32))
             }
             INTERRUPT_STATUS => {
-                // A bit is cleared by writing it.
+                // Writing a 1 to a bit clears it.
                 write(memory, pa, 0)?;
                 match self.pending {
                     Some(command) if self.due.swap(false, Ordering::SeqCst) => {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The guest as QEMU offers it: a vCPU's registers, memory, what is counted for it.
+//! The guest as QEMU offers it: registers of vCPUs, memory, and counters of vCPUs.
 
 use crate::model::counters::Done;
 use crate::model::Memory;
 
-/// Numbers of the registers, as instructions encode them.
+/// The number of the register, as instructions encode it.
 pub const RAX: usize = 0;
 /// See [`RAX`].
 pub const RCX: usize = 1;
@@ -22,9 +22,9 @@ pub const RDI: usize = 7;
 
 /// The guest, as QEMU offers it.
 pub trait Guest: Memory {
-    /// Instructions that a vCPU has retired at kernel addresses.
+    /// The number of instructions that a vCPU has retired at kernel addresses.
     fn instructions(&self, vcpu: u64) -> u64;
-    /// Stores of a vCPU that were checked and skipped.
+    /// The numbers of a vCPU's stores that were checked, and that were not.
     fn stores(&self, vcpu: u64) -> (u64, u64);
     /// What a vCPU has done since boot.
     fn done(&self, vcpu: u64) -> Done {
@@ -39,15 +39,15 @@ pub trait Guest: Memory {
     }
     /// Forgets the stretches.
     fn reset_interrupts_off(&self) {}
-    /// Its memory.
+    /// The guest's memory.
     fn memory(&self) -> &dyn Memory;
 }
 
 /// The vCPU that has reached an instruction, and the guest's memory.
 pub trait Cpu: Guest {
-    /// The guest that it belongs to.
+    /// The guest to which the vCPU belongs.
     fn guest(&self) -> &dyn Guest;
-    /// Its number.
+    /// The vCPU's number.
     fn vcpu(&self) -> u64;
     /// A general register.
     fn register(&self, number: usize) -> u64;
@@ -57,15 +57,15 @@ pub trait Cpu: Guest {
     fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool;
     /// Writes `bytes` at a virtual address. False where nothing is mapped.
     fn write_virtual(&self, va: u64, bytes: &[u8]) -> bool;
-    /// Counts an instruction that QEMU does not see because it was done together with another.
+    /// Counts an instruction that QEMU does not see because the plugin executed it together with another one.
     fn count_instruction(&self);
 }
 
-/// How the guest goes on behind an instruction that the plugin has looked at.
+/// How the guest continues after an instruction that the plugin has handled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// QEMU carries the instruction out. For those that it does not know that is #UD.
+    /// QEMU executes the instruction. It raises #UD for an instruction that it does not know.
     Qemu,
-    /// The instruction is done; the guest goes on at this address.
+    /// The plugin has executed the instruction; the guest continues at this address.
     At(u64),
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What C and Rust have to agree on stands in the C file; Rust takes it from that text when it is compiled, and does not
-//! compile where it is not there.
+//! Reads definitions that C and Rust share from the text of the C files, at compile time. Where a definition is
+//! missing, the crate does not compile.
 
-/// The test port, for programs and modules of the guest.
+/// The header of the test port, for programs and modules of the guest.
 pub const EMU_H: &str = include_str!("../guest/emu.h");
-/// What starts QEMU with the firmware processor's device.
+/// The program that starts QEMU with the firmware processor's device.
 pub const WITH_PSP: &str = include_str!("../host/with-psp.c");
 
-/// The number of `#define NAME NUMBER`: decimal, or hexadecimal with 0x. What stands behind its digits does not count.
+/// The number of `#define NAME NUMBER`: decimal, or hexadecimal with 0x. Text after the digits is ignored.
 #[expect(clippy::as_conversions, reason = "From is not const")]
 pub const fn number(text: &str, name: &str) -> u64 {
     let text = text.as_bytes();
@@ -28,7 +28,7 @@ pub const fn number(text: &str, name: &str) -> u64 {
     number
 }
 
-/// The text of `#define NAME "TEXT"`, with zeros behind it.
+/// The text of `#define NAME "TEXT"`, followed by zeros.
 pub const fn bytes<const N: usize>(text: &str, name: &str) -> [u8; N] {
     let text = text.as_bytes();
     let first = value(text, name.as_bytes());
@@ -42,7 +42,7 @@ pub const fn bytes<const N: usize>(text: &str, name: &str) -> [u8; N] {
     bytes
 }
 
-/// Where the value of a name begins.
+/// The place in `text` at which the value of `name` begins.
 const fn value(text: &[u8], name: &[u8]) -> usize {
     const DEFINE: &[u8] = b"#define ";
     let mut line = 0;

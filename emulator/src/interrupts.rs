@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The longest stretch that each vCPU ran with interrupts off: kernel instructions, and RMPOPT in it.
+//! Measures the longest stretch that each vCPU executed with interrupts off: its kernel instructions and RMPOPT.
 
 use crate::model::addr::index;
 use crate::model::counters::Done;
@@ -8,24 +8,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[derive(Default)]
 struct Vcpu {
-    /// RMPOPT since boot. Its instructions stay 0: they are counted elsewhere.
+    /// The RMPOPT and scans since boot. The field `instructions` stays 0: instructions are counted elsewhere.
     ran: Done,
-    /// What was done when interrupts went off. `None` while they are on.
+    /// The numbers at the moment when interrupts went off. `None` while they are on.
     off: Option<Done>,
-    /// The most in one stretch since the last reset, each number for itself.
+    /// The maximum of each number over all stretches since the last reset.
     most: Done,
 }
 
-/// All vCPUs.
+/// The stretches of all vCPUs.
 pub struct Stretches(Vec<Mutex<Vcpu>>);
 
 impl Stretches {
-    /// For that many vCPUs, interrupts on.
+    /// A value for `cpus` vCPUs, all with interrupts on.
     pub fn new(cpus: u64) -> Self {
         Self((0..cpus).map(|_| Mutex::default()).collect())
     }
 
-    /// A vCPU has run RMPOPT.
+    /// Counts an RMPOPT that a vCPU has executed.
     pub fn ran(&self, vcpu: u64, scan: bool) {
         if let Some(mut cpu) = self.vcpu(vcpu) {
             cpu.ran.rmpopt += 1;
@@ -33,7 +33,7 @@ impl Stretches {
         }
     }
 
-    /// Interrupts go off on a vCPU, or are off already. `instructions`: those it has retired since boot.
+    /// Handles that interrupts go off on a vCPU, or are off already. The vCPU has retired `instructions` since boot.
     pub fn off(&self, vcpu: u64, instructions: u64) {
         if let Some(mut cpu) = self.vcpu(vcpu) {
             if cpu.off.is_none() {
@@ -42,7 +42,7 @@ impl Stretches {
         }
     }
 
-    /// Interrupts go on, or are on already.
+    /// Handles that interrupts go on, or are on already.
     pub fn on(&self, vcpu: u64, instructions: u64) {
         if let Some(mut cpu) = self.vcpu(vcpu) {
             if let Some(start) = cpu.off.take() {
@@ -58,12 +58,12 @@ impl Stretches {
         done.unwrap_or_default()
     }
 
-    /// The most in one stretch that began and ended since the last reset, or began before and ended since.
+    /// The maximum over the stretches that have ended since the last reset.
     pub fn most(&self, vcpu: u64) -> Done {
         self.vcpu(vcpu).map(|cpu| cpu.most).unwrap_or_default()
     }
 
-    /// All to zero.
+    /// Sets all numbers to zero.
     pub fn reset(&self) {
         for vcpu in &self.0 {
             lock(vcpu).most = Done::default();
@@ -88,14 +88,14 @@ fn lock(vcpu: &Mutex<Vcpu>) -> MutexGuard<'_, Vcpu> {
     vcpu.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What an instruction does to the interrupt flag.
+/// The effect of an instruction on the interrupt flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flag {
     /// `cli`, `syscall` (as the kernel sets it up).
     Off,
     /// `sti`, `sysretq`.
     On,
-    /// `popfq`, `iretq`: as the flags so many bytes above the stack pointer say.
+    /// `popfq`, `iretq`: the flags are this number of bytes above the stack pointer.
     Popped(u64),
 }
 
@@ -103,7 +103,7 @@ impl Flag {
     /// The interrupt flag in RFLAGS.
     pub const BIT: u64 = 1 << 9;
 
-    /// Knows an instruction. QEMU has found its length.
+    /// Decodes an instruction, whose length QEMU has found. `None` for one that does not affect the flag.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         Some(match bytes {
             [0xfa] | [0x0f, 0x05] => Self::Off,

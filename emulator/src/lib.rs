@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An SEV-SNP host with RMPOPT, as a plugin for QEMU's TCG. README.md tells what is modelled and how it is used.
+//! An SEV-SNP host with RMPOPT, as a plugin for QEMU's TCG. README.md says what it models and how it is used.
 //!
-//! `model` is the host and knows nothing of QEMU. `plugin` carries the guest's instructions to it. `ffi` is the only
-//! place that talks to QEMU, and the only one with unsafe code.
+//! `model` is the host, and does not depend on QEMU. `plugin` passes the guest's instructions to the model. Only `ffi`
+//! calls QEMU, and only `ffi` contains unsafe code.
 
 #![deny(unsafe_code)]
 #![cfg_attr(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The plugin's options, `KEY=VALUE` each. Anything unknown or malformed is an error.
+//! Parses the plugin's options, each of the form `KEY=VALUE`. An unknown or malformed option is an error.
 
 use crate::model::addr::REGION;
 use crate::model::kind::Kind;
@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 choice! {
-    /// What time an RMPOPT takes.
+    /// Whether an RMPOPT takes time.
     pub enum Time {
-        /// None.
+        /// It takes no time.
         Off = "none",
-        /// Real time, as the durations say.
+        /// It takes real time: the durations of the options.
         Model = "model",
     }
 }
@@ -22,11 +22,11 @@ choice! {
 /// How long an RMPOPT keeps its core in a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Durations {
-    /// A scan of a free region; one that stops early takes its share.
+    /// A scan of a free region. A scan that stops early takes its share of this.
     pub scan: Duration,
-    /// One that takes over a stored result.
+    /// An RMPOPT that takes a stored result.
     pub stored: Duration,
-    /// One that has nothing to read.
+    /// An RMPOPT that has nothing to read.
     pub own: Duration,
 }
 
@@ -41,11 +41,11 @@ pub struct Options {
     pub threads: u64,
     /// Span of a core's table in GiB.
     pub window: u64,
-    /// Where the RMP lies. `cover` is 0 for "as much as there is RAM".
+    /// Where the RMP lies. With `cover` 0 the RMP covers all of RAM.
     pub layout: Request,
     /// Regions that hold a page of the firmware.
     pub firmware: Vec<u64>,
-    /// Where the report goes.
+    /// The file to which the report is written.
     pub report: Option<PathBuf>,
     /// The time model, if any.
     pub time: Option<Durations>,
@@ -53,18 +53,18 @@ pub struct Options {
     pub stores: bool,
     /// Stretches with interrupts off are counted.
     pub interrupts: bool,
-    /// Descriptors of the firmware processor's registers and of its interrupt, if there is one.
+    /// The descriptors of the firmware processor's registers and of its interrupt. `None` without a firmware processor.
     pub psp: Option<(i32, i32)>,
     /// How long SNP_INIT_EX takes.
     pub init: Duration,
     /// The test port answers.
     pub port: bool,
-    /// The open questions.
+    /// The switches for behaviour that no public document states.
     pub switches: Switches,
 }
 
 impl Options {
-    /// Reads the options.
+    /// Parses the options.
     pub fn parse<'a>(arguments: impl Iterator<Item = &'a str>) -> Result<Self, String> {
         let mut options = Self {
             kind: Kind::Zen6,
@@ -138,7 +138,7 @@ impl Options {
     }
 }
 
-/// A number, decimal or with 0x.
+/// Parses a number, decimal, or hexadecimal with 0x.
 pub fn number(text: &str) -> Result<u64, String> {
     let parsed = match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16),
@@ -154,7 +154,7 @@ fn count(text: &str) -> Result<u64, String> {
     }
 }
 
-/// A number of bytes, with K, M or G behind it if wanted.
+/// Parses a number of bytes, which may end with K, M or G.
 fn address(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.char_indices().last() {
         Some((at, 'K')) => (&text[..at], 1 << 10),
@@ -167,7 +167,7 @@ fn address(text: &str) -> Result<u64, String> {
         .ok_or_else(|| format!("{text:?} is too large"))
 }
 
-/// Two descriptors, `MEMORY+EVENT`.
+/// Parses two descriptors, `MEMORY+EVENT`.
 fn descriptors(text: &str) -> Result<(i32, i32), String> {
     let (memory, event) = text.split_once('+').ok_or("MEMORY+EVENT")?;
     match (memory.parse(), event.parse()) {

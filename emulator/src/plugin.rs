@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Carries the guest's instructions to the model and the results back.
+//! Passes the guest's instructions to the model, and the results back.
 
 use crate::boot;
 use crate::consume::consume;
@@ -17,9 +17,9 @@ use crate::session::Session;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// A number that QEMU answers with #GP when it is read or written: no register of the x2APIC has it.
+/// The number of an MSR for which QEMU raises #GP on reads and writes: no register of the x2APIC has it.
 const REFUSED_MSR: u64 = 0x80e;
-/// CPUID with these is a request to the test port.
+/// CPUID with these values is a request to the test port.
 const PORT_EAX: u64 = header::number(EMU_H, "EMU_EAX");
 const PORT_ECX: u64 = header::number(EMU_H, "EMU_ECX");
 
@@ -30,9 +30,9 @@ pub struct Plugin {
     session: OnceLock<Mutex<Session>>,
     /// Held while the run begins.
     starting: Mutex<()>,
-    /// The guest's RCX of each vCPU whose RCX holds [`REFUSED_MSR`], so that QEMU raises #GP.
+    /// For each vCPU the guest's RCX, while the plugin has replaced it by [`REFUSED_MSR`] so that QEMU raises #GP.
     refused: Vec<Mutex<Option<u64>>>,
-    /// What each vCPU has done with interrupts off.
+    /// The stretches that each vCPU has executed with interrupts off.
     stretches: Stretches,
     /// The firmware processor's device, if there is one.
     device: Option<Mutex<Device>>,
@@ -52,27 +52,27 @@ impl Plugin {
         }
     }
 
-    /// Stores are to be counted.
+    /// Whether stores are to be counted.
     pub fn counts_stores(&self) -> bool {
         self.options.stores
     }
 
-    /// Stretches with interrupts off are to be counted.
+    /// Whether stretches with interrupts off are to be measured.
     pub fn watches_interrupts(&self) -> bool {
         self.options.interrupts
     }
 
-    /// What each vCPU has done with interrupts off.
+    /// The stretches that each vCPU has executed with interrupts off.
     pub fn stretches(&self) -> &Stretches {
         &self.stretches
     }
 
-    /// There is a firmware processor.
+    /// Whether there is a firmware processor.
     pub fn has_device(&self) -> bool {
         self.device.is_some()
     }
 
-    /// The guest has stored 4 bytes at `pa`, as it stores to a device's register.
+    /// Handles a store of 4 bytes at `pa` that has the form of a store to a device's register.
     pub fn register_stored(&self, pa: u64, cpu: &dyn Cpu) -> Result<(), Fatal> {
         match &self.device {
             Some(device) if Device::concerns(pa) => {
@@ -85,7 +85,7 @@ impl Plugin {
         }
     }
 
-    /// A vCPU has reached an instruction at `pc`.
+    /// Executes an instruction that a vCPU has reached at `pc`.
     pub fn execute(&self, instruction: Instruction, pc: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
         let kernel = is_kernel(pc);
         let next = Next::At(pc.wrapping_add(instruction.length()));
@@ -123,15 +123,15 @@ impl Plugin {
         }
     }
 
-    /// The vCPU has taken an exception. Where [`REFUSED_MSR`] was the cause, RCX gets the guest's value back before the
-    /// guest sees it.
+    /// Handles an exception of the vCPU. Where [`REFUSED_MSR`] caused it, restores the guest's RCX before the guest
+    /// reads it.
     pub fn exception(&self, vcpu: u64, set_rcx: impl FnOnce(u64)) {
         if let Some(rcx) = self.refused(vcpu).and_then(|mut r| r.take()) {
             set_rcx(rcx);
         }
     }
 
-    /// The run ends.
+    /// Ends the run: writes the report.
     pub fn finish(&self, guest: &dyn Guest, violation: Option<&str>) -> Result<(), String> {
         match self.session.get() {
             Some(session) => lock(session).finish(guest, violation),
@@ -139,14 +139,14 @@ impl Plugin {
         }
     }
 
-    /// A store to `pa` needs no check. `None` if there are no checks.
+    /// Whether the vCPU's core skips the check of a store to `pa`. `None` while there are no checks.
     pub fn skips_check(&self, vcpu: u64, pa: u64) -> Option<bool> {
         let region = crate::model::addr::Region::of(pa);
         let session = self.session.get()?;
         lock(session).machine.skips_check(vcpu, region)
     }
 
-    /// The run. It begins with the kernel's first instruction of these: the firmware is done then.
+    /// The run. The first of these instructions that the kernel executes begins it: by then the firmware has finished.
     fn session(&self, cpu: &dyn Cpu) -> Result<&Mutex<Session>, Fatal> {
         if let Some(session) = self.session.get() {
             return Ok(session);
@@ -184,7 +184,7 @@ impl Plugin {
         Ok(session)
     }
 
-    /// `in` and `out`, by which the kernel reads the identity of the firmware processor.
+    /// Executes `in` and `out`, by which the kernel reads the identity of the firmware processor.
     fn port(&self, instruction: Instruction, next: Next, cpu: &dyn Cpu) -> Option<Next> {
         if !matches!(instruction, Instruction::In | Instruction::Out) {
             return None;
@@ -202,7 +202,7 @@ impl Plugin {
         Some(next)
     }
 
-    /// CPUID. True if it is done.
+    /// Executes CPUID. False where QEMU has to execute it.
     fn cpuid(&self, kernel: bool, cpu: &dyn Cpu) -> Result<bool, Fatal> {
         let eax = low(cpu.register(RAX));
         let ecx = low(cpu.register(RCX));
@@ -281,7 +281,7 @@ impl Plugin {
     }
 }
 
-/// The kernel's half of the address space.
+/// Whether an address lies in the kernel's half of the address space.
 pub fn is_kernel(pc: u64) -> bool {
     pc >> 63 != 0
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One run: the machine, what was taken at named moments, and what is written to files.
+//! One run: the machine, the copies of counters, and the files that are written.
 
 use crate::guest::Guest;
 use crate::model::addr::index;
@@ -15,20 +15,20 @@ use std::time::Duration;
 pub struct Session {
     /// The machine.
     pub machine: Machine,
-    /// What time an RMPOPT takes while it takes any, if the options say so.
+    /// The durations of RMPOPT, if the options give any.
     time: Option<Durations>,
-    /// It takes that time.
+    /// RMPOPT takes these durations now.
     timed: bool,
     /// How long the firmware's SNP_INIT_EX takes.
     pub init: Duration,
     report: Option<PathBuf>,
     taken: Map<String, Value>,
-    /// What the guest's own counters read at the last reset.
+    /// The values of the guest's own counters at the last reset.
     start: Vec<(u64, u64, u64)>,
 }
 
 impl Session {
-    /// A run begins.
+    /// Begins a run.
     pub fn new(machine: Machine, time: Option<Durations>, report: Option<PathBuf>) -> Self {
         let start = (0..machine.config().cpus).map(|_| (0, 0, 0)).collect();
         Self {
@@ -42,12 +42,12 @@ impl Session {
         }
     }
 
-    /// What time an RMPOPT takes now, if any.
+    /// The durations that RMPOPT takes now. `None` while it takes no time.
     pub fn time(&self) -> Option<Durations> {
         self.time.filter(|_| self.timed)
     }
 
-    /// From now on an RMPOPT takes time, or none. Without durations it cannot take any.
+    /// Sets whether RMPOPT takes time from now on. Fails with `true` where the options give no durations.
     pub fn set_timed(&mut self, timed: bool) -> Result<(), String> {
         if timed && self.time.is_none() {
             return Err("this run has no durations: it did not begin with time=model".into());
@@ -74,7 +74,7 @@ impl Session {
         serde_json::to_value(&*counters).unwrap_or(Value::Null)
     }
 
-    /// One number by its dotted path. All numbers of a region that was never used are 0.
+    /// The counter with a dotted path. All counters of a region that was never used are 0.
     pub fn get(&mut self, guest: &dyn Guest, path: &str) -> Option<Value> {
         let mut all = self.counters(guest);
         let keys: Vec<&str> = path.split('.').collect();
@@ -84,7 +84,7 @@ impl Session {
                 "regions" => json!(RegionChanges::default()),
                 _ => return None,
             };
-            // Only a region's own form names it: 07 would read 0 whatever region 7 has.
+            // Only the canonical number names a region: 07 is refused, because it would read 0 and not region 7.
             let region = gib.parse::<u64>().ok()?.to_string();
             let regions = all.get_mut(part)?.get_mut("by_region")?;
             regions.as_object_mut()?.entry(region).or_insert(zeros);
@@ -97,7 +97,7 @@ impl Session {
         found.cloned()
     }
 
-    /// All counters to zero.
+    /// Sets all counters to zero.
     pub fn reset(&mut self, guest: &dyn Guest) {
         self.start = self.read(guest);
         guest.reset_interrupts_off();
@@ -110,7 +110,7 @@ impl Session {
         self.taken.insert(name.into(), counters);
     }
 
-    /// All tables and entries, to `NAME.json` beside the report. Returns the file's name.
+    /// Writes all tables and entries to `NAME.json` beside the report. Returns the file's name.
     pub fn dump(&mut self, name: &str) -> Result<String, String> {
         let directory = self
             .report
@@ -122,7 +122,7 @@ impl Session {
         Ok(file.display().to_string())
     }
 
-    /// Writes the report. `violation` is what ended the run.
+    /// Writes the report. `violation` is the violation that ended the run, if one did.
     pub fn finish(&mut self, guest: &dyn Guest, violation: Option<&str>) -> Result<(), String> {
         let counters = self.counters(guest);
         let value = json!({

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Breakpoints of the kernel that are gone.
+//! Makes QEMU discard translations of breakpoints that the kernel has removed.
 //!
-//! The kernel changes running code by way of `int3`, which it removes last. QEMU discards its translation before
-//! the store: a vCPU that translates between the two keeps a translation of the `int3`, and runs it for good. A
-//! processor would not. Without this the kernel dies of it, on a busy machine, where ftrace attaches or detaches.
+//! The kernel changes running code by way of `int3`, which it overwrites last. QEMU discards its translation before
+//! that store. A vCPU that translates the code between the two keeps a translation of the `int3`, and executes it
+//! again and again, which a processor would not do. Without this file the kernel crashes on a busy machine where ftrace
+//! attaches or detaches.
 
 use super::here;
 use super::qemu::*;
@@ -15,7 +16,7 @@ use std::ffi::{c_uint, c_void};
 
 const INT3: u8 = 0xcc;
 
-/// Watches the instruction if it is a breakpoint of the kernel's.
+/// Registers the callback [`on_breakpoint`] for the instruction, if it is a breakpoint of the kernel.
 ///
 /// # Safety
 ///
@@ -40,7 +41,7 @@ extern "C" fn on_breakpoint(vcpu: c_uint, pc: *mut c_void) {
         if !here.read_virtual(va, &mut byte) || byte == [INT3] {
             return;
         }
-        // A write makes QEMU discard what it has translated there.
+        // A write makes QEMU discard its translation of this code.
         if !here.write_virtual(va, &byte) {
             return;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Callbacks where a vCPU's interrupt flag changes.
+//! Callbacks for instructions and events that change a vCPU's interrupt flag.
 
 use super::qemu::*;
 use super::{here, Here};
@@ -9,7 +9,7 @@ use crate::interrupts::Flag;
 use crate::plugin::is_kernel;
 use std::ffi::{c_int, c_uint, c_void};
 
-/// Has the callback that fits called before an instruction. False if it does not concern the flag.
+/// Registers the callback for an instruction that changes the interrupt flag. False for any other instruction.
 ///
 /// # Safety
 ///
@@ -57,7 +57,8 @@ extern "C" fn on_on(vcpu: c_uint, _data: *mut c_void) {
     on(&here(vcpu));
 }
 
-/// The stack has the flags; `data` is how far above its pointer. A stack that is not mapped faults next.
+/// Reads the flags from the stack, `data` bytes above its pointer. Where the stack is not mapped the instruction
+/// faults.
 extern "C" fn on_popped(vcpu: c_uint, data: *mut c_void) {
     let here = here(vcpu);
     let place = here
@@ -74,7 +75,7 @@ extern "C" fn on_popped(vcpu: c_uint, data: *mut c_void) {
     }
 }
 
-/// An interrupt or an exception: all of the kernel's gates switch interrupts off.
+/// Called at an interrupt or an exception: all gates of the kernel switch interrupts off.
 pub extern "C" fn on_gate(vcpu: c_uint, _kind: c_int, _from: u64, _to: u64, _data: *mut c_void) {
     off(&here(vcpu));
 }

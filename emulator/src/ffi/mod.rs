@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! QEMU's plugin interface, version 7: the few functions used, and the callbacks. Nothing else here.
+//! QEMU's plugin interface, version 7: the functions that the plugin uses, and the callbacks.
 
 mod breakpoint;
 mod interrupts;
@@ -21,13 +21,13 @@ use std::fs::File;
 use std::os::fd::FromRawFd;
 use std::sync::OnceLock;
 
-/// The version that these declarations were written for. QEMU reads it before anything else.
+/// The version of the interface for which the declarations were written. QEMU reads it first.
 #[no_mangle]
 pub static qemu_plugin_version: c_int = 7;
 
 /// Exit status of a run that a violation ended.
 const VIOLATION: c_int = 70;
-/// Exit status for options that make no sense.
+/// Exit status for an unknown or malformed option.
 const USAGE: c_int = 64;
 
 /// The registers in the order that instructions encode them.
@@ -36,14 +36,14 @@ const NAMES: [&str; 16] = [
     "r14", "r15",
 ];
 
-/// What the callbacks need. Pointers are kept as addresses: QEMU keeps what they point to for as long as it runs.
+/// The data of the callbacks. Pointers are stored as addresses; QEMU keeps the objects behind them until it exits.
 struct Global {
     plugin: Plugin,
     registers: OnceLock<[usize; NAMES.len()]>,
     scoreboard: usize,
 }
 
-/// The numbers that a vCPU counts in the scoreboard, by their offset.
+/// The offset of a number that a vCPU counts in the scoreboard.
 const INSTRUCTIONS: usize = 0;
 const CHECKED: usize = 8;
 const SKIPPED: usize = 16;
@@ -221,7 +221,7 @@ impl Cpu for Here {
     }
 }
 
-/// Ends the process at once: QEMU's own way out would call back into a plugin that holds its lock.
+/// Ends the process at once. QEMU's normal exit would call the plugin back while the plugin holds its own lock.
 fn die(what: &str, status: c_int) -> ! {
     eprintln!("rmpopt-emulator: FATAL: {what}");
     // SAFETY: has no condition.
@@ -235,7 +235,7 @@ fn here(vcpu: c_uint) -> Here {
     }
 }
 
-/// Something has happened that ends the run.
+/// Ends the run because of a violation.
 fn end_run(here: &Here, fatal: &Fatal) -> ! {
     if let Err(e) = here.global.plugin.finish(here, Some(&fatal.0)) {
         eprintln!("rmpopt-emulator: no report: {e}");
@@ -243,7 +243,7 @@ fn end_run(here: &Here, fatal: &Fatal) -> ! {
     die(&fatal.0, VIOLATION)
 }
 
-/// A vCPU has reached an instruction; `pc` is the pointer's value.
+/// Executes an instruction that a vCPU has reached. The address `pc` is the program counter.
 fn execute(instruction: Instruction, vcpu: c_uint, pc: *mut c_void) {
     let next = {
         let here = here(vcpu);
@@ -319,7 +319,8 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
     let score = global.score(INSTRUCTIONS);
     // SAFETY: QEMU gave the block for this callback.
     let count = unsafe { qemu_plugin_tb_n_insns(tb) };
-    // Consecutive instructions are counted together; one of ours ends them, as it may leave the block.
+    // Consecutive instructions are counted together. An instruction that the plugin executes ends such a run, because
+    // it may leave the block.
     let mut run: Option<(*mut Insn, u64)> = None;
     for i in 0..count {
         // SAFETY: `i` is below the number of instructions.
@@ -346,7 +347,7 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         }
         // SAFETY: as above.
         if global.plugin.watches_interrupts() && unsafe { interrupts::watch(insn, va) } {
-            // What is behind it retires after the callback.
+            // The instructions after this one retire after its callback.
             count_run(run.take(), score);
             continue;
         }
@@ -377,7 +378,7 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
     count_run(run, score);
 }
 
-/// Counts a run of instructions of the block that is being translated, when its first is reached.
+/// Has a run of instructions of the block that is being translated counted when a vCPU reaches the first of them.
 fn count_run(run: Option<(*mut Insn, u64)>, score: ScoreU64) {
     if let Some((first, n)) = run {
         // SAFETY: called in the translation callback of its block; the scoreboard is never freed.
@@ -401,7 +402,7 @@ extern "C" fn on_exit(_data: *mut c_void) {
     }
 }
 
-/// QEMU's way in. Returns 0, or ends the process when the options make no sense.
+/// QEMU calls this to load the plugin. Returns 0, or ends the process where an option is unknown or malformed.
 ///
 /// # Safety
 ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parts of `qemu-plugin.h` (API version 7) and of glib that are used, as they are there.
+//! Declarations of the parts of `qemu-plugin.h` (API version 7) and of glib that the plugin uses.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 

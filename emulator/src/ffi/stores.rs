@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Callbacks where the guest stores.
+//! Callbacks for the guest's stores.
 
 use super::qemu::*;
 use super::{end_run, here, CHECKED, GLOBAL, SKIPPED};
 use std::ffi::{c_uint, c_void};
 
-/// The instruction stores as the kernel stores to a device's register.
+/// Registers the callback for an instruction that has the form of a store to a device's register.
 pub fn register_store(insn: *mut Insn) {
     if here(0).global.plugin.has_device() {
         // SAFETY: called in the translation callback of its block; the callback takes no data.
@@ -22,7 +22,7 @@ pub fn register_store(insn: *mut Insn) {
     }
 }
 
-/// The physical address of a store, `None` where a device of QEMU's is.
+/// The physical address of a store. `None` for a store to a device of QEMU.
 ///
 /// # Safety
 ///

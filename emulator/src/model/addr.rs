@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Physical addresses and the units that the RMP divides them into.
+//! Physical addresses, and the units into which the RMP divides memory.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub const REGION_BLOCKS: usize = 512;
 pub const ENTRY_BYTES: u64 = 16;
 /// Bytes of the entries of one region.
 pub const REGION_ENTRY_BYTES: u64 = REGION / PAGE * ENTRY_BYTES;
-/// Physical address bits of the emulated processor; more than TCG offers, less than the MSRs hold.
+/// The number of physical address bits of the emulated processor.
 pub const PHYS_BITS: u32 = 52;
 
 /// A 1 GiB region, by its number: its address divided by 1 GiB.
@@ -31,7 +31,7 @@ impl Region {
         Self(pa / REGION)
     }
 
-    /// Its first address.
+    /// The region's first address.
     pub fn start(self) -> u64 {
         self.0.saturating_mul(REGION)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the emulator counts. README.md explains each number.
+//! The emulator's counters. README.md explains each of them.
 
 use super::addr::Region;
 use super::psp::Command;
@@ -16,7 +16,7 @@ pub struct Counters {
     pub rmpupdate: Update,
     /// PSMASH.
     pub psmash: Smash,
-    /// RMPREAD that were executed.
+    /// Executed RMPREAD.
     pub rmpread: u64,
     /// Writes of RMPOPT_BASE.
     pub rmpopt_base: BaseWrites,
@@ -24,15 +24,15 @@ pub struct Counters {
     pub platform: Platform,
     /// Commands of the firmware processor, by name.
     pub psp: BTreeMap<&'static str, u64>,
-    /// Conversions, by what they made of regions.
+    /// Conversions, by their effect on regions.
     pub regions: Regions,
     /// Scans that failed because their region got an assigned page after some core had found it free.
     pub raced_scans: u64,
-    /// Stores of the guest by what a processor would have done with them; only with `stores=on`.
+    /// Stores of the guest that a processor would check, and that it would not; only with `stores=on`.
     pub stores: Stores,
     /// Instructions retired at kernel addresses, by vCPU.
     pub kernel_instructions: Vec<u64>,
-    /// The most in one stretch with interrupts off, by vCPU; only with `interrupts=on`.
+    /// The maximum over stretches with interrupts off, by vCPU; only with `interrupts=on`.
     pub interrupts_off: Vec<Done>,
 }
 
@@ -61,7 +61,7 @@ pub struct Rmpopt {
     pub by_core: Vec<CoreRmpopt>,
     /// By region.
     pub by_region: BTreeMap<u64, RegionRmpopt>,
-    /// Cores in one region at once, at most.
+    /// The largest number of cores that executed RMPOPT on one region at the same time.
     pub most_cores_in_region: u64,
 }
 
@@ -96,7 +96,7 @@ pub struct Update {
     pub fail: u64,
     /// Successes that left the page assigned.
     pub assign: u64,
-    /// Successes that left it to the hypervisor.
+    /// Successes that gave the page back to the hypervisor.
     pub release: u64,
 }
 
@@ -127,23 +127,23 @@ pub struct Platform {
     pub during_init: u64,
 }
 
-/// What conversions made of regions.
+/// The effects of conversions on regions.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Regions {
-    /// Times that the first page of a region was assigned.
+    /// How often the first page of a region was assigned.
     pub became_assigned: u64,
-    /// Times that the last assigned page of a region was given back.
+    /// How often the last assigned page of a region was given back.
     pub became_empty: u64,
     /// By region.
     pub by_region: BTreeMap<u64, RegionChanges>,
 }
 
-/// What conversions made of one region.
+/// The effects of conversions on one region.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct RegionChanges {
-    /// Times that its last assigned page was given back.
+    /// How often the region's last assigned page was given back.
     pub became_empty: u64,
-    /// Times that a page was assigned while a core had it optimised.
+    /// How often a page was assigned while a core had the region optimised.
     pub displaced: u64,
 }
 
@@ -156,19 +156,19 @@ pub struct Stores {
     pub skipped: u64,
 }
 
-/// What a vCPU has done, or has done at most in one stretch with interrupts off.
+/// What a vCPU has executed in total, or at most in one stretch with interrupts off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Done {
     /// Instructions at kernel addresses.
     pub instructions: u64,
-    /// RMPOPT that ran.
+    /// Executed RMPOPT.
     pub rmpopt: u64,
-    /// Of these those that read the RMP.
+    /// Executed RMPOPT that read the RMP.
     pub scans: u64,
 }
 
 impl Done {
-    /// What was done since `start`.
+    /// The differences to the earlier numbers `start`.
     pub fn since(self, start: Self) -> Self {
         Self {
             instructions: self.instructions.saturating_sub(start.instructions),
@@ -177,7 +177,7 @@ impl Done {
         }
     }
 
-    /// The larger of each number.
+    /// The maximum of each number.
     pub fn most(self, other: Self) -> Self {
         Self {
             instructions: self.instructions.max(other.instructions),
@@ -188,7 +188,7 @@ impl Done {
 }
 
 impl Counters {
-    /// All zero, for that many cores.
+    /// Counters that are all zero, for `cores` cores.
     pub fn new(cores: u64) -> Self {
         let mut counters = Self::default();
         counters.rmpopt.by_core = (0..cores)
@@ -202,12 +202,12 @@ impl Counters {
         counters
     }
 
-    /// RMPOPT on a region.
+    /// The counters of RMPOPT on a region.
     pub fn region(&mut self, region: Region) -> &mut RegionRmpopt {
         self.rmpopt.by_region.entry(region.0).or_default()
     }
 
-    /// Changes of a region.
+    /// The counters of a region's changes.
     pub fn changes(&mut self, region: Region) -> &mut RegionChanges {
         self.regions.by_region.entry(region.0).or_default()
     }

@@ -31,23 +31,23 @@ const ASIDS: u32 = 1006;
 /// Log2 of the smallest and the largest segment of a Turin.
 const SEGMENT_MIN: u32 = 36;
 const SEGMENT_MAX: u32 = 42;
-/// Segments that a Turin caches.
+/// The number of segments that a Turin caches.
 pub const CACHED_SEGMENTS: u32 = 16;
 const HARD_LIMIT: u32 = 1 << 10;
 const RMPOPT: u32 = 1 << 0;
 
-/// What the segments of this machine need the leaf to say.
+/// Properties of this machine that the leaves depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Log2 of the segment size in use.
     pub shift: u32,
     /// There are more segments than the processor caches.
     pub many: bool,
-    /// There is a firmware processor: the smaller ASIDs are for SNP guests, and KVM finds what it needs.
+    /// There is a firmware processor: the smaller ASIDs are for SNP guests, and KVM finds the features that it needs.
     pub psp: bool,
 }
 
-/// The answer to a leaf. `None` leaves it to QEMU. `qemu_max` is QEMU's own highest extended leaf.
+/// The values of a leaf. `None` where QEMU has to answer. `qemu_max` is QEMU's own highest extended leaf.
 pub fn leaf(kind: Kind, limits: Limits, leaf: u32, qemu_max: u32) -> Option<Leaf> {
     if !kind.snp() {
         return None;
@@ -58,7 +58,7 @@ pub fn leaf(kind: Kind, limits: Limits, leaf: u32, qemu_max: u32) -> Option<Leaf
         Kind::Zen5 | Kind::Zen6 => SEV | SEV_ES | SEV_SNP | RMPREAD | SEGMENTED_RMP,
     };
     match leaf {
-        // The vendor in the other registers is QEMU's, which is AMD's.
+        // The other registers hold the vendor's name, AuthenticAMD, as QEMU's leaf does.
         MAX_LEAF if kind.segmented() => {
             Some([qemu_max.max(LAST), 0x6874_7541, 0x444d_4163, 0x6974_6e65])
         }
@@ -71,7 +71,7 @@ pub fn leaf(kind: Kind, limits: Limits, leaf: u32, qemu_max: u32) -> Option<Leaf
             let rmpopt = if kind.rmpopt() { RMPOPT } else { 0 };
             Some([min | (SEGMENT_MAX << 6), CACHED_SEGMENTS | hard, 0, rmpopt])
         }
-        // Above its own highest leaf QEMU returns another leaf's values.
+        // QEMU would return another leaf's values for leaves above its own highest one.
         0x8000_0022..=LAST if kind.segmented() => Some([0; 4]),
         _ => None,
     }

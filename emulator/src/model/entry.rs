@@ -4,7 +4,7 @@
 
 use super::addr::{BLOCK, PAGE};
 
-/// What an entry covers.
+/// The size of the memory that an entry covers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Size {
     /// 4 KiB.
@@ -15,7 +15,7 @@ pub enum Size {
 }
 
 impl Size {
-    /// Bytes covered.
+    /// The size in bytes.
     pub fn bytes(self) -> u64 {
         match self {
             Self::Page => PAGE,
@@ -23,7 +23,7 @@ impl Size {
         }
     }
 
-    /// As the test port writes it.
+    /// The name at the test port.
     pub fn name(self) -> &'static str {
         match self {
             Self::Page => "4k",
@@ -46,19 +46,19 @@ pub enum Owner {
 /// One RMP entry. The default is a page of the hypervisor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
-    /// Belongs to a guest or to the firmware.
+    /// The page belongs to a guest or to the firmware.
     pub assigned: bool,
-    /// What it covers.
+    /// The size of the memory that the entry covers.
     pub size: Size,
-    /// Cannot be changed by RMPUPDATE.
+    /// RMPUPDATE cannot change the entry.
     pub immutable: bool,
-    /// The guest, 0 for none. 10 bits.
+    /// The ASID of the guest, 0 for no guest. 10 bits.
     pub asid: u32,
-    /// Guest physical address, 4 KiB aligned, below 2^51.
+    /// The guest physical address, 4 KiB aligned, below 2^51.
     pub gpa: u64,
-    /// Holds a VMSA.
+    /// The page holds a VMSA.
     pub vmsa: bool,
-    /// Validated by the guest.
+    /// The guest has validated the page.
     pub validated: bool,
 }
 
@@ -75,11 +75,11 @@ const RAW_ASID_SHIFT: u32 = 51;
 const RAW_VMSA: u64 = 1 << 61;
 const RAW_VALIDATED: u64 = 1 << 62;
 
-/// Bit of the page size byte that only RMPREAD writes: another page of the 2 MiB is assigned.
+/// The bit in the page size byte that says that another page of the 2 MiB is assigned. Only RMPREAD writes it.
 const OPERAND_OTHERS: u8 = 1 << 1;
 
 impl Entry {
-    /// A page that belongs to the firmware.
+    /// The entry of a page that belongs to the firmware.
     pub fn firmware(size: Size) -> Self {
         Self {
             assigned: true,
@@ -98,7 +98,7 @@ impl Entry {
         }
     }
 
-    /// Low and high word in memory, as Zen 3 and Zen 4 define them.
+    /// The low and the high word of the entry in memory, as Zen 3 and Zen 4 define them.
     pub fn raw(&self) -> [u64; 2] {
         let mut low = self.gpa & RAW_GPA;
         low |= u64::from(self.asid & MAX_ASID) << RAW_ASID_SHIFT;
@@ -125,7 +125,7 @@ impl Entry {
         bytes
     }
 
-    /// The 16 bytes that RMPREAD writes.
+    /// Encodes the 16 bytes that RMPREAD writes.
     pub fn to_operand(self, others_assigned: bool) -> [u8; 16] {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&self.gpa.to_le_bytes());
@@ -139,7 +139,7 @@ impl Entry {
         bytes
     }
 
-    /// The 16 bytes that RMPUPDATE reads. An error names the reserved bits that are set.
+    /// Decodes the 16 bytes that RMPUPDATE reads. The error names the reserved bits that are set.
     pub fn from_operand(bytes: &[u8; 16]) -> Result<Self, String> {
         let [g0, g1, g2, g3, g4, g5, g6, g7, assigned, size, immutable, reserved, a0, a1, a2, a3] =
             *bytes;

@@ -7,11 +7,11 @@ use super::switches::choice;
 choice! {
     /// A processor generation.
     pub enum Kind {
-        /// RMPREAD, segmented RMP, RMPOPT.
+        /// It has RMPREAD, a segmented RMP and RMPOPT.
         Zen6 = "zen6",
-        /// RMPREAD, segmented RMP.
+        /// It has RMPREAD and a segmented RMP.
         Zen5 = "zen5",
-        /// A contiguous RMP in the raw format, nothing else.
+        /// It has a contiguous RMP in the raw format only.
         Zen4 = "zen4",
         /// No SEV-SNP.
         None = "none",
@@ -19,22 +19,22 @@ choice! {
 }
 
 impl Kind {
-    /// Has SEV-SNP.
+    /// Whether the processor has SEV-SNP.
     pub fn snp(self) -> bool {
         self != Self::None
     }
 
-    /// Has RMPREAD.
+    /// Whether the processor has RMPREAD.
     pub fn rmpread(self) -> bool {
         matches!(self, Self::Zen5 | Self::Zen6)
     }
 
-    /// Has the segmented RMP.
+    /// Whether the processor has the segmented RMP.
     pub fn segmented(self) -> bool {
         self.rmpread()
     }
 
-    /// Has RMPOPT.
+    /// Whether the processor has RMPOPT.
     pub fn rmpopt(self) -> bool {
         self == Self::Zen6
     }

@@ -1,34 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the firmware has put the RMP, and what the MSRs and the segment table say about it.
+//! Where the firmware has put the RMP, and the values of the MSRs and of the segment table that describe it.
 
 use super::addr::{
     index, number, Region, ENTRY_BYTES, PAGE, PHYS_BITS, REGION, REGION_ENTRY_BYTES,
 };
 
-/// Bytes before the entries, or before the segment table.
+/// The size of the bookkeeping area, which lies before the entries or before the segment table.
 pub const BOOKKEEPING: u64 = 16 << 10;
 /// Entries of the segment table.
 pub const RST_ENTRIES: usize = 512;
-/// Bytes that the entries of a segmented RMP are aligned to.
+/// The alignment of the entries of each segment, in bytes.
 const SEGMENT_ALIGN: u64 = 1 << 20;
-/// The first segment starts here in the memory set aside, behind the segment table.
+/// The offset of the first segment's entries in the reserved memory, behind the segment table.
 const FIRST_SEGMENT: u64 = 2 << 20;
-/// Highest segment size that fits the address space, as log2.
+/// log2 of the largest segment size that fits the address space.
 const MAX_SHIFT: u32 = 42;
 
-/// What the options say about the layout.
+/// The options that determine the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
     /// The processor has a segmented RMP.
     pub segmented: bool,
-    /// First address of the memory that the guest's command line set aside.
+    /// First address of the memory that the guest's command line reserves.
     pub base: u64,
-    /// Its size.
+    /// Size of the reserved memory.
     pub size: u64,
-    /// Where entries go that find no place there: addresses without RAM.
+    /// The address, without RAM, of entries that do not fit into the reserved memory.
     pub high: u64,
-    /// GiB to cover, from address 0.
+    /// The number of GiB to cover, from address 0 on.
     pub cover: u64,
     /// Size of a segment in GiB.
     pub segment: u64,
@@ -60,12 +60,12 @@ pub struct Layout {
     pub shift: u32,
     /// The segments, in order.
     pub segments: Vec<Segment>,
-    /// The entries lie in the memory set aside.
+    /// The entries lie in the reserved memory.
     pub in_ram: bool,
 }
 
 impl Layout {
-    /// Places the RMP. An error says what does not fit.
+    /// Places the RMP. The error says what does not fit.
     pub fn new(request: Request) -> Result<Self, String> {
         let Request {
             segmented,
@@ -143,12 +143,12 @@ impl Layout {
         })
     }
 
-    /// A segmented RMP.
+    /// Whether the RMP is segmented.
     pub fn segmented(&self) -> bool {
         self.config & 1 != 0
     }
 
-    /// Where the entry of the page at `pa` lies. `None` if the RMP does not cover it.
+    /// The address of the entry of the page at `pa`. `None` if the RMP does not cover the page.
     pub fn entry_address(&self, pa: u64) -> Option<u64> {
         let region = Region::of(pa);
         let segment = self
@@ -158,12 +158,12 @@ impl Layout {
         Some(segment.base + (pa - segment.first * REGION) / PAGE * ENTRY_BYTES)
     }
 
-    /// The RMP covers that region.
+    /// Whether the RMP covers the region.
     pub fn covers(&self, region: Region) -> bool {
         self.entry_address(region.start()).is_some()
     }
 
-    /// The segment table as it lies in memory, `None` for a contiguous RMP.
+    /// The bytes of the segment table in memory. `None` for a contiguous RMP.
     pub fn segment_table(&self) -> Option<Vec<u8>> {
         if !self.segmented() {
             return None;

@@ -18,14 +18,14 @@ use super::update::Injection;
 use super::{Fatal, Memory};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// What is fixed for a run.
+/// The properties of the machine that do not change during a run.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The processor.
     pub kind: Kind,
-    /// vCPUs.
+    /// The number of vCPUs.
     pub cpus: u64,
-    /// SMT threads of a core; siblings have adjacent vCPU numbers.
+    /// The number of threads per core. The threads of a core have adjacent vCPU numbers.
     pub threads: u64,
     /// Span of a core's table in GiB.
     pub window: u64,
@@ -39,16 +39,16 @@ pub struct Config {
     pub psp: bool,
 }
 
-/// What happened to a region, as far as later counting needs it.
+/// The history of a region that later counting needs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct History {
-    /// Times that a page was assigned.
+    /// How often a page was assigned.
     pub(super) assigns: u64,
-    /// A core found it free since it was last empty.
+    /// A core has found the region free since it became empty.
     pub(super) verified: bool,
-    /// A page was assigned after a core had found it free.
+    /// A page was assigned after a core had found the region free.
     pub(super) raced: bool,
-    /// Cores whose scan failed since then.
+    /// The cores whose scan has failed since that assignment.
     pub(super) failed: BTreeSet<u64>,
 }
 
@@ -59,10 +59,10 @@ pub struct Machine {
     pub(super) switches: Switches,
     pub(super) phase: Phase,
     pub(super) firmware: Firmware,
-    /// SNP_INITs so far.
+    /// The number of SNP_INITs so far.
     pub(super) inits: u64,
     pub(super) rmp: Rmp,
-    /// Entries that the kernel has cleared, and that memory may still show.
+    /// Entries that the kernel has cleared, whose old values guest memory may still show.
     pub(super) unmirrored: Vec<u64>,
     pub(super) tables: Vec<Table>,
     /// Regions with a shared scan result, the oldest first.
@@ -71,17 +71,17 @@ pub struct Machine {
     pub(super) flights: Flights,
     pub(super) injection: Injection,
     pub(super) faults: Vec<CoreFault>,
-    /// Values that RDMSR gives instead of the machine's own.
+    /// Values that RDMSR returns instead of the machine's own.
     pub(super) msr_overrides: BTreeMap<u32, u64>,
     pub(super) syscfg: Vec<u64>,
     pub(super) hwcr: Vec<u64>,
-    /// The next assignment does not clear the tables: the fault that the invariant has to find.
+    /// The next assignment does not clear the tables: a fault that the check of the invariant must find.
     pub(super) miss_next_clear: bool,
     counters: Counters,
 }
 
 impl Machine {
-    /// A machine as its firmware leaves it.
+    /// A machine in the state in which the firmware leaves it.
     pub fn new(config: Config, switches: Switches, memory: &dyn Memory) -> Result<Self, Fatal> {
         let layout = Layout::new(config.layout).map_err(Fatal)?;
         let cores = config.cpus.div_ceil(config.threads);
@@ -116,7 +116,7 @@ impl Machine {
         Ok(machine)
     }
 
-    /// What was given at the start.
+    /// The properties that were given at the start.
     pub fn config(&self) -> &Config {
         &self.config
     }
@@ -136,7 +136,7 @@ impl Machine {
         &mut self.counters
     }
 
-    /// All counters to zero.
+    /// Sets all counters to zero.
     pub fn reset_counters(&mut self) {
         self.counters = Counters::new(self.cores());
     }
@@ -151,7 +151,7 @@ impl Machine {
         vcpu / self.config.threads
     }
 
-    /// CPUID. `None` leaves it to QEMU.
+    /// Executes CPUID. `None` where QEMU has to answer.
     pub fn cpuid(&self, leaf: u32, qemu_max: u32) -> Option<Leaf> {
         let limits = Limits {
             shift: self.layout.shift,
@@ -166,7 +166,7 @@ impl Machine {
         self.stored.clear();
     }
 
-    /// Writes the segment table as the firmware does; also when a test has changed it.
+    /// Writes the segment table as the firmware does. Also restores a table that a test has changed.
     pub fn write_segment_table(&self, memory: &dyn Memory) -> Result<(), Fatal> {
         match self.layout.segment_table() {
             Some(table) => put(memory, self.layout.segment_table_address(), &table),
@@ -174,12 +174,12 @@ impl Machine {
         }
     }
 
-    /// The next assignment fails to clear the tables.
+    /// Makes the next assignment leave the tables uncleared.
     pub fn miss_next_clear(&mut self) {
         self.miss_next_clear = true;
     }
 
-    /// Breaks a core, or mends it. False if there is none of that number.
+    /// Breaks or repairs a core. False if there is no core with that number.
     pub fn break_core(&mut self, core: u64, fault: CoreFault) -> bool {
         match self.faults.get_mut(index(core)) {
             Some(place) => {
@@ -190,7 +190,7 @@ impl Machine {
         }
     }
 
-    /// How a core is broken.
+    /// The fault with which a core was broken.
     pub(super) fn fault_of(&self, core: u64) -> CoreFault {
         let fault = self.faults.get(index(core)).copied();
         fault.unwrap_or(CoreFault::Well)
@@ -211,7 +211,8 @@ impl Machine {
             .collect()
     }
 
-    /// A vCPU's core skips the check of a store. `None` while nothing is checked: before SNP_INIT is over.
+    /// Whether a vCPU's core skips the check of a store to the region. `None` before SNP_INIT is over, while nothing is
+    /// checked.
     pub fn skips_check(&self, vcpu: u64, region: Region) -> Option<bool> {
         let table = self.tables.get(index(self.core_of(vcpu)))?;
         self.checks_stores(vcpu).then(|| table.optimised(region))
@@ -227,7 +228,7 @@ impl Machine {
         self.rmp.regions()
     }
 
-    /// The entry that decides for a page.
+    /// The entry that applies to a page.
     pub fn entry(&self, pa: u64) -> Entry {
         self.rmp.authoritative(pa)
     }
@@ -237,7 +238,8 @@ impl Machine {
         self.rmp.entries()
     }
 
-    /// Changes an entry behind the guest's back, as the firmware may. No rule applies; the tables are cleared.
+    /// Changes an entry without the guest's knowledge, as the firmware may. No rules are checked; the tables are
+    /// cleared.
     pub fn set_entry(&mut self, memory: &dyn Memory, pa: u64, entry: Entry) -> Result<(), Fatal> {
         let region = Region::of(pa);
         let before = self.rmp.assigned(region).total();
@@ -249,7 +251,7 @@ impl Machine {
         self.changed(region, before, entry.assigned)
     }
 
-    /// The assertion of this emulator: an optimised region holds no assigned page.
+    /// Checks the invariant for a region: an optimised region holds no assigned page.
     pub fn check(&self, region: Region) -> Result<(), Fatal> {
         let assigned = self.rmp.assigned(region);
         if assigned.total() == 0 {
@@ -267,12 +269,12 @@ impl Machine {
         }
     }
 
-    /// [`Machine::check`] of all memory.
+    /// Checks the invariant for all memory.
     pub fn check_all(&self) -> Result<(), Fatal> {
         self.held().try_for_each(|region| self.check(region))
     }
 
-    /// Follows a change of the entries of `region`, which held `before` assigned pages.
+    /// Does what a change of the entries of `region` requires. The region held `before` assigned pages.
     pub(super) fn changed(
         &mut self,
         region: Region,
@@ -305,7 +307,7 @@ impl Machine {
         history.raced = false;
     }
 
-    /// A page of the region has become assigned: no core may skip its checks any more.
+    /// Clears the region's bit on all cores, because a page of it was assigned.
     fn broadcast_clear(&mut self, region: Region) {
         self.history.entry(region).or_default().assigns += 1;
         self.stored.retain(|r| *r != region);
@@ -321,7 +323,7 @@ impl Machine {
         }
     }
 
-    /// A core's scan found the region free: the others need not scan.
+    /// Stores the result of a scan that found the region free, so that other cores need not scan.
     pub(super) fn store_result(&mut self, region: Region) {
         self.stored.retain(|r| *r != region);
         let room = match self.switches.stored_result {
@@ -335,7 +337,7 @@ impl Machine {
         }
     }
 
-    /// The entry of the page itself. Under a 2 MiB entry the switch `sub_pages` says what that is.
+    /// The entry of the page itself. Under a 2 MiB entry the switch `sub_pages` determines it.
     pub(super) fn own_entry(&self, pa: u64) -> Entry {
         match (self.rmp.stored(pa), self.switches.sub_pages) {
             (Some(entry), _) => entry,
@@ -365,7 +367,7 @@ impl Machine {
         }
     }
 
-    /// Writes the one entry of the page at `pa`, where no 2 MiB entry was split or made.
+    /// Writes the one entry of the page at `pa`. For changes that neither split nor created a 2 MiB entry.
     pub(super) fn mirror_page(&self, memory: &dyn Memory, pa: u64) -> Result<(), Fatal> {
         match self.layout.entry_address(pa) {
             Some(address) if self.layout.in_ram => {
@@ -376,7 +378,7 @@ impl Machine {
     }
 }
 
-/// Writes a part of the RMP where the layout says that it lies in memory.
+/// Writes a part of the RMP to guest memory.
 fn put(memory: &dyn Memory, pa: u64, bytes: &[u8]) -> Result<(), Fatal> {
     if memory.write(pa, bytes) {
         return Ok(());

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The host: processor, RMP and what is counted. Pure; QEMU appears here only as [`Memory`].
+//! The host: processor, RMP and counters. Pure; QEMU appears here only as [`Memory`].
 //!
-//! All of the RMP's state lives here and is mirrored into guest memory where there is RAM for it. Nothing here reads
-//! the raw table back: only these functions change it.
+//! The model holds the whole state of the RMP, and copies it to guest memory where there is RAM for it. The model never
+//! reads that copy: only its own functions change the state.
 
 pub mod addr;
 pub mod counters;
@@ -39,15 +39,15 @@ pub trait Memory {
     fn write(&self, pa: u64, bytes: &[u8]) -> bool;
 }
 
-/// Something that the architecture forbids, or that the emulator does not understand. It ends the run.
+/// An event that the architecture forbids, or that the emulator does not model. It ends the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fatal(pub String);
 
-/// What an instruction that returns a code in EAX did.
+/// The outcome of an instruction that returns a code in EAX.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// #UD.
     Undefined,
-    /// It ran; 0 is success.
+    /// The instruction was executed and returned this code; 0 is success.
     Code(u32),
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The MSRs that differ from QEMU's: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from AMD's
-//! patches "Add RMPOPT support" of 2026.
+//! The MSRs that differ from QEMU's. Source: AMD64 Architecture Programmer's Manual, volume 2, 15.36; RMPOPT_BASE from
+//! AMD's patches "Add RMPOPT support" of 2026.
 
 use super::addr::{index, PHYS_BITS, REGION};
 use super::platform::Early;
@@ -23,7 +23,7 @@ pub(super) const SNP_EN: u64 = 1 << 24;
 pub(super) const VMPL_EN: u64 = 1 << 25;
 const SMM_LOCK: u64 = 1 << 0;
 
-/// The MSR is one of these. All others are QEMU's, and there are many accesses to them.
+/// Whether the emulator handles the MSR. QEMU handles all others, to which there are many accesses.
 pub fn is_ours(msr: u32) -> bool {
     matches!(
         msr,
@@ -31,19 +31,19 @@ pub fn is_ours(msr: u32) -> bool {
     )
 }
 
-/// How an access goes on.
+/// The outcome of an access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MsrAccess {
-    /// Done; a read gives this value.
+    /// The access is done; a read returns this value.
     Done(u64),
-    /// #GP.
+    /// The access raises #GP.
     Fault,
-    /// Not ours: QEMU does it.
+    /// QEMU handles the access.
     Pass,
 }
 
 impl Machine {
-    /// RDMSR.
+    /// Executes RDMSR.
     pub fn rdmsr(&self, vcpu: u64, msr: u32) -> MsrAccess {
         let kind = self.config.kind;
         if !kind.snp() {
@@ -73,7 +73,7 @@ impl Machine {
         })
     }
 
-    /// WRMSR.
+    /// Executes WRMSR.
     pub fn wrmsr(&mut self, vcpu: u64, msr: u32, value: u64) -> Result<MsrAccess, Fatal> {
         let kind = self.config.kind;
         if !kind.snp() {
@@ -81,7 +81,7 @@ impl Machine {
         }
         Ok(match msr {
             SYSCFG => {
-                // Locked once SnpEn is set.
+                // SYSCFG is locked once SnpEn is set.
                 if !self.snp_of(vcpu) {
                     if value & SNP_EN != 0 && !self.snp() {
                         self.clear_rmp();
@@ -120,7 +120,7 @@ impl Machine {
         })
     }
 
-    /// RDMSR gives `value` from now on, `None` the machine's own again.
+    /// From now on RDMSR returns `value`; `None`: the machine's own value again.
     pub fn override_msr(&mut self, msr: u32, value: Option<u64>) {
         match value {
             Some(value) => self.msr_overrides.insert(msr, value),
@@ -136,7 +136,8 @@ impl Machine {
         }
     }
 
-    /// How a WRMSR of RMPOPT_BASE ends while SNP holds the register as it is. `None` where the write goes on.
+    /// The outcome of a WRMSR of RMPOPT_BASE that the processor does not permit while SNP is on. `None` where the write
+    /// is permitted.
     fn held_by_snp(&self, core: u64, value: u64) -> Option<MsrAccess> {
         let table = self.tables.get(index(core))?;
         let malformed = value >> PHYS_BITS != 0
@@ -162,7 +163,7 @@ impl Machine {
         }
     }
 
-    /// Writes RMPOPT_BASE of a core, as the platform may: the switches that hold the register do not count.
+    /// Writes RMPOPT_BASE of a core, as the platform may: the switches `enable_sticky` and `base_moves` do not apply.
     pub fn write_base(&mut self, core: u64, value: u64) -> MsrAccess {
         let ready = self.snp() && self.layout.segmented();
         let switches = self.switches;

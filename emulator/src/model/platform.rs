@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How far SNP is: SnpEn of each CPU, SNP_INIT, and what no core may do before SNP_INIT is over.
+//! The state of SNP: SnpEn of each CPU, SNP_INIT, and the accesses that are forbidden before SNP_INIT is over.
 
 use super::addr::{index, BLOCK, REGION};
 use super::entry::{Entry, Size};
@@ -10,17 +10,17 @@ use super::table::Table;
 use super::{Fatal, Machine, Memory, Region};
 use std::fmt;
 
-/// What the firmware has done since SnpEn was set.
+/// The state of the firmware since SnpEn was set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Phase {
-    /// No SNP_INIT. SnpEn may be set on some CPUs or on all.
+    /// There was no SNP_INIT. SnpEn may be set on some or all CPUs.
     #[default]
     Uninitialised,
     /// SNP_INIT is under way.
     Initialising,
     /// SNP_INIT is over.
     Initialised,
-    /// The legacy shutdown: the firmware has left, SnpEn, RMPOPT_BASE and the RMP's checks stay.
+    /// There was a legacy shutdown: the firmware has ended SNP; SnpEn, RMPOPT_BASE and the checks of the RMP stay.
     ShutDown,
 }
 
@@ -35,45 +35,46 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What an access does that comes before SNP_INIT is over.
+/// The effect of an access before SNP_INIT is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Early {
-    /// SNP_INIT is over, or SnpEn is not set: the usual rules.
+    /// SNP_INIT is over, or SnpEn is not set: the usual rules apply.
     No,
-    /// RMPOPT raises #UD, a write of RMPOPT_BASE #GP.
+    /// RMPOPT raises #UD; a write of RMPOPT_BASE raises #GP.
     Fault,
-    /// It works; the end of SNP_INIT clears the table and RMPOPT_BASE.
+    /// The access works; the end of SNP_INIT clears the table and RMPOPT_BASE.
     Cleared,
 }
 
 impl Machine {
-    /// SYSCFG[SnpEn] of any CPU.
+    /// Whether SYSCFG[SnpEn] is set on any CPU.
     pub fn snp(&self) -> bool {
         self.syscfg.iter().any(|value| value & SNP_EN != 0)
     }
 
-    /// SYSCFG[SnpEn] of a CPU.
+    /// Whether SYSCFG[SnpEn] is set on a CPU.
     pub(super) fn snp_of(&self, vcpu: u64) -> bool {
         let value = self.syscfg.get(index(vcpu));
         value.is_some_and(|value| value & SNP_EN != 0)
     }
 
-    /// SYSCFG[SnpEn] of each CPU: without that the firmware refuses SNP_INIT.
+    /// Whether SYSCFG[SnpEn] is set on each CPU. If not, the firmware refuses SNP_INIT.
     pub fn snp_everywhere(&self) -> bool {
         self.syscfg.iter().all(|value| value & SNP_EN != 0)
     }
 
-    /// A CPU's stores are checked against the RMP: not before the first SNP_INIT is over.
+    /// Whether a CPU's stores are checked against the RMP. They are not before the first SNP_INIT is over.
     pub(super) fn checks_stores(&self, vcpu: u64) -> bool {
         self.snp_of(vcpu) && matches!(self.phase, Phase::Initialised | Phase::ShutDown)
     }
 
-    /// How far the firmware is.
+    /// The state of the firmware.
     pub fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Clears the RMP, as the kernel does before it sets SnpEn on the first CPU: its stores are not seen here.
+    /// Clears the RMP, as the kernel does before it sets SnpEn on the first CPU. The emulator does not see the kernel's
+    /// stores.
     pub(super) fn clear_rmp(&mut self) {
         let again = self.firmware_ranges();
         let given_back: Vec<Region> = self
@@ -87,7 +88,7 @@ impl Machine {
         }
     }
 
-    /// What SNP_INIT gives to the firmware: the RMP's own memory, and what the options say.
+    /// The ranges that SNP_INIT gives to the firmware: the memory of the RMP itself, and the pages of `firmware=`.
     fn firmware_ranges(&self) -> Vec<(u64, u64)> {
         let mut ranges = self.layout.own_ranges();
         let given = self.config.firmware.iter();
@@ -105,7 +106,7 @@ impl Machine {
         }
     }
 
-    /// SNP_INIT begins. An error says why the firmware refuses it.
+    /// Begins SNP_INIT. The error says why the firmware refuses it.
     pub fn snp_init_begin(&mut self) -> Result<(), String> {
         if !self.snp_everywhere() {
             return Err("SnpEn is not set on all CPUs".into());
@@ -120,7 +121,7 @@ impl Machine {
         }
     }
 
-    /// SNP_INIT ends. It has written the RMP anew and cleared the tables and RMPOPT_BASE.
+    /// Ends SNP_INIT: writes a new RMP and clears the tables and RMPOPT_BASE.
     pub fn snp_init_end(&mut self, memory: &dyn Memory) -> Result<(), Fatal> {
         self.phase = Phase::Initialised;
         self.inits += 1;
@@ -152,21 +153,22 @@ impl Machine {
         Ok(())
     }
 
-    /// Initialises SNP in one step, again where it is on already: SnpEn on all CPUs, and a whole SNP_INIT.
+    /// Initialises SNP in one step: sets SnpEn on all CPUs, and executes a whole SNP_INIT, even where SNP is on
+    /// already.
     pub fn snp_on(&mut self, memory: &dyn Memory) -> Result<(), Fatal> {
         self.snp_prepare();
         self.snp_init_end(memory)
     }
 
-    /// The legacy shutdown. It changes nothing that a core can see.
+    /// Executes the legacy shutdown, which changes nothing that a core can see.
     pub fn snp_off_legacy(&mut self) {
         if self.phase == Phase::Initialised {
             self.phase = Phase::ShutDown;
         }
     }
 
-    /// The full shutdown: SnpEn 0, tables clear, RMPOPT_BASE 0 unless the switch `shutdown_base` keeps it. The RMP
-    /// keeps what it held, and nothing is checked against it.
+    /// Executes the full shutdown: clears SnpEn, the tables and, unless the switch `shutdown_base` keeps it,
+    /// RMPOPT_BASE. The RMP keeps its entries, and nothing is checked against it.
     pub fn snp_off(&mut self) {
         for value in &mut self.syscfg {
             *value &= !(SNP_EN | VMPL_EN);
@@ -179,8 +181,8 @@ impl Machine {
         self.forget();
     }
 
-    /// The assertion: no RMPOPT and no write of RMPOPT_BASE while SnpEn is set and SNP_INIT is not over. `what` names
-    /// the access.
+    /// Checks the assertion that there is no RMPOPT and no write of RMPOPT_BASE while SnpEn is set and SNP_INIT is not
+    /// over. `what` names the access.
     pub(super) fn before_init_is_over(
         &mut self,
         vcpu: u64,

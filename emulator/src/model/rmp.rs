@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The entries of the RMP, kept where there are any. Knows no rules and no memory.
+//! The entries of the RMP. Only entries that are not the default are stored. This file applies no rules and accesses no
+//! guest memory.
 
 use super::addr::{block_index, page_index, Region, BLOCK, BLOCK_PAGES, PAGE, REGION_BLOCKS};
 use super::entry::{Entry, Owner, Size};
@@ -9,26 +10,26 @@ use std::collections::BTreeMap;
 /// The entries of one block.
 #[derive(Clone, Debug, Default)]
 enum Slot {
-    /// All of the hypervisor's.
+    /// All entries are the hypervisor's.
     #[default]
     Free,
-    /// One entry for all.
+    /// One 2 MiB entry for the whole block.
     Block(Entry),
     /// One entry for each page.
     Pages(Box<[Entry; BLOCK_PAGES]>),
 }
 
-/// Assigned 4 KiB pages, a 2 MiB entry counting 512.
+/// Numbers of assigned 4 KiB pages; a 2 MiB entry counts 512.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Assigned {
-    /// Those of guests.
+    /// Pages of guests.
     pub guest: u64,
-    /// Those of the firmware.
+    /// Pages of the firmware.
     pub firmware: u64,
 }
 
 impl Assigned {
-    /// Both.
+    /// The number of all assigned pages.
     pub fn total(self) -> u64 {
         self.guest + self.firmware
     }
@@ -65,16 +66,16 @@ impl Default for Gib {
     }
 }
 
-/// What a scan of a region met.
+/// The result of a scan of a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// Nothing is assigned.
+    /// No page is assigned.
     pub free: bool,
-    /// Entries read until that was known.
+    /// The number of entries that the scan read.
     pub entries: u64,
 }
 
-/// All entries. Those not set are the hypervisor's.
+/// All entries. Entries that were not set are the hypervisor's.
 ///
 /// # Invariants
 ///
@@ -85,7 +86,7 @@ pub struct Rmp {
 }
 
 impl Rmp {
-    /// The entry stored for the page at `pa`, `None` if a 2 MiB entry covers it and it is not the first page of it.
+    /// The entry stored for the page at `pa`. `None` if a 2 MiB entry covers the page and the page is not its first.
     pub fn stored(&self, pa: u64) -> Option<Entry> {
         match self.slot(pa) {
             Slot::Free => Some(Entry::default()),
@@ -94,7 +95,7 @@ impl Rmp {
         }
     }
 
-    /// The entry that decides for the page at `pa`.
+    /// The entry that applies to the page at `pa`.
     pub fn authoritative(&self, pa: u64) -> Entry {
         match self.slot(pa) {
             Slot::Free => Entry::default(),
@@ -103,7 +104,7 @@ impl Rmp {
         }
     }
 
-    /// A page of the 2 MiB of `pa`, other than that at `pa`, has an assigned entry of its own.
+    /// Whether a page in the block of `pa`, other than the page at `pa`, has an assigned entry of its own.
     pub fn others_assigned(&self, pa: u64) -> bool {
         match self.slot(pa) {
             Slot::Free | Slot::Block(_) => false,
@@ -136,7 +137,7 @@ impl Rmp {
         });
     }
 
-    /// Sets the 2 MiB entry at `pa`; what was there is gone.
+    /// Sets the 2 MiB entry at `pa`, in place of all entries of the block.
     pub fn set_block(&mut self, pa: u64, entry: Entry) {
         self.change(pa, |slot| {
             *slot = if entry.assigned {
@@ -167,8 +168,8 @@ impl Rmp {
             .unwrap_or_default()
     }
 
-    /// Reads the entries of a region as RMPOPT does: one for each 2 MiB, page by page only inside a split one, up to the
-    /// first that is assigned.
+    /// Reads the entries of a region as RMPOPT does: one for each block, in split blocks page by page, up to the first
+    /// assigned entry.
     pub fn scan(&self, region: Region) -> Scan {
         let mut scan = Scan {
             free: true,
@@ -228,7 +229,7 @@ impl Rmp {
         })
     }
 
-    /// Forgets all entries.
+    /// Removes all entries.
     pub fn clear(&mut self) {
         self.gibs.clear();
     }

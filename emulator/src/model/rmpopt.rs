@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RMPOPT. It has a beginning and an end, so that it can take time and be met by an RMPUPDATE in between.
+//! RMPOPT. Its beginning and its end are separate calls, so that it can take time and an RMPUPDATE can occur in
+//! between.
 
 use super::addr::{index, number, Region};
 use super::platform::Early;
@@ -9,14 +10,14 @@ use super::switches::{CoreFault, FunctionAbove1, OutsideWindow, Uncovered};
 use super::{Fatal, Machine};
 use std::collections::BTreeMap;
 
-/// Which cores are in which region.
+/// The cores that are executing RMPOPT, by region.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Flights {
     regions: BTreeMap<Region, BTreeMap<u64, u64>>,
 }
 
 impl Flights {
-    /// A core enters a region. Returns how many cores are there now.
+    /// Records that a core begins an RMPOPT on a region. Returns the number of cores that execute one there now.
     fn enter(&mut self, region: Region, core: u64) -> u64 {
         let cores = self.regions.entry(region).or_default();
         *cores.entry(core).or_default() += 1;
@@ -38,21 +39,21 @@ impl Flights {
     }
 }
 
-/// What an RMPOPT has to do.
+/// The work of an RMPOPT.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Report the core's own bit, or verify a region that it has already.
+    /// It reports the core's own bit, or verifies a region that the core has already.
     Own,
-    /// Take over the result of another core's scan.
+    /// It takes the stored result of another core's scan.
     Stored,
-    /// Read the RMP.
+    /// It reads the RMP.
     Scan {
-        /// The entries it reads.
+        /// The number of entries that it reads.
         entries: u64,
-        /// None of them is assigned.
+        /// None of these entries is assigned.
         free: bool,
     },
-    /// The region is not in the window, or the RMP does not cover it and the switch refuses that.
+    /// It fails: the region is not in the window, or the RMP does not cover it and the switch `uncovered` refuses that.
     Refuse,
 }
 
@@ -63,30 +64,30 @@ pub struct Flight {
     region: Region,
     verify: bool,
     work: Work,
-    /// Assignments in the region before it began.
+    /// The number of assignments in the region before it began.
     assigns: u64,
-    /// SNP_INITs before it began.
+    /// The number of SNP_INITs before it began.
     inits: u64,
 }
 
 impl Flight {
-    /// What it has to do.
+    /// The work of this RMPOPT.
     pub fn work(&self) -> Work {
         self.work
     }
 }
 
-/// How an RMPOPT begins.
+/// The result of beginning an RMPOPT.
 #[derive(Clone, Debug)]
 pub enum Begin {
     /// #UD.
     Undefined,
-    /// It takes its time, then [`Machine::rmpopt_end`] has to follow.
+    /// The RMPOPT takes its time; then the caller has to call [`Machine::rmpopt_end`].
     Run(Flight),
 }
 
 impl Machine {
-    /// RMPOPT begins.
+    /// Begins an RMPOPT.
     pub fn rmpopt_begin(&mut self, vcpu: u64, rax: u64, rcx: u64) -> Result<Begin, Fatal> {
         let core = self.core_of(vcpu);
         let region = Region::of(rax);
@@ -149,7 +150,7 @@ impl Machine {
         }))
     }
 
-    /// RMPOPT ends. Returns CF.
+    /// Ends an RMPOPT. Returns CF.
     pub fn rmpopt_end(&mut self, flight: Flight) -> Result<bool, Fatal> {
         let Flight {
             core,
@@ -160,7 +161,7 @@ impl Machine {
             inits,
         } = flight;
         self.flights.leave(region, core);
-        // RMPUPDATE wins any race: what was assigned meanwhile counts, even if it is free again.
+        // RMPUPDATE wins any race: an assignment since the beginning makes RMPOPT fail, even if the page is free again.
         let undisturbed = self.assigns(region) == assigns && self.inits == inits;
         let found = match work {
             Work::Own => false,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the public manuals leave open, as switches with a default. README.md has the table.
+//! Switches for behaviour that no public manual states, each with a default. README.md has the table.
 
 use serde::Serialize;
 
-/// An enum of which each value has the name that options and the test port use.
+/// Defines an enum whose values have names, which options and the test port use.
 macro_rules! choice {
     ($(#[$doc:meta])* pub enum $name:ident { $($(#[$vdoc:meta])* $value:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -70,17 +70,17 @@ choice! {
 choice! {
     /// Which writes of RMPOPT_BASE clear the table.
     pub enum BaseWriteClears {
-        /// Each.
+        /// Each write.
         Always = "always",
-        /// Those that change its value.
+        /// Writes that change the value.
         Change = "change",
-        /// Those that change the base: off and on again keeps the table.
+        /// Writes that change the base. Switching RMPOPT off and on again keeps the table.
         Base = "base",
     }
 }
 
 choice! {
-    /// RMPOPT_BASE with a base that is not 1 GiB aligned.
+    /// A write of RMPOPT_BASE with a base that is not 1 GiB aligned.
     pub enum UnalignedBase {
         /// #GP.
         Fault = "gp",
@@ -90,7 +90,7 @@ choice! {
 }
 
 choice! {
-    /// RMPOPT_EN set while SnpEn or the segmented RMP is off.
+    /// A write that sets RMPOPT_EN while SnpEn or the segmented RMP is off.
     pub enum EarlyEnable {
         /// #GP.
         Fault = "gp",
@@ -136,15 +136,15 @@ choice! {
 choice! {
     /// RMPOPT on a region that the RMP does not cover.
     pub enum Uncovered {
-        /// Nothing there is assigned: it is optimised.
+        /// The region becomes optimised, because no page of it is assigned.
         Optimise = "cf1",
-        /// It never is.
+        /// The region never becomes optimised.
         Refuse = "cf0",
     }
 }
 
 choice! {
-    /// What the entries of the other pages hold under a 2 MiB entry.
+    /// The values of the other 511 entries under a 2 MiB entry.
     pub enum SubPages {
         /// Zeros.
         Zero = "zero",
@@ -156,9 +156,9 @@ choice! {
 choice! {
     /// An RMPUPDATE that sets bits which must be zero.
     pub enum Rules {
-        /// Ends the run.
+        /// It ends the run.
         Fatal = "fatal",
-        /// Fails as bad input.
+        /// It fails as bad input.
         Error = "error",
     }
 }
@@ -170,7 +170,7 @@ choice! {
         Undefined = "ud",
         /// A write of RMPOPT_BASE raises #GP.
         Protection = "gp",
-        /// It is well.
+        /// The core is not broken.
         Well = "none",
     }
 }
@@ -178,7 +178,7 @@ choice! {
 choice! {
     /// RMPOPT and writes of RMPOPT_BASE while SnpEn is set and SNP_INIT is not over.
     pub enum DuringInit {
-        /// Ends the run.
+        /// They end the run.
         Fatal = "fatal",
         /// RMPOPT raises #UD, the write #GP.
         Fault = "ud",
@@ -194,12 +194,12 @@ pub enum StoredResult {
     Kept,
     /// Each core scans for itself.
     Off,
-    /// As `Kept`, and only those of the last so many regions.
+    /// As `Kept`, but only the results of the last N regions stay.
     Last(usize),
 }
 
 impl StoredResult {
-    /// `kept`, `off`, or a number.
+    /// Parses `kept`, `off`, or a number.
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "kept" => Ok(Self::Kept),
@@ -211,7 +211,7 @@ impl StoredResult {
         }
     }
 
-    /// As [`StoredResult::parse`] reads it.
+    /// The text that [`StoredResult::parse`] parses to this value.
     pub fn name(self) -> String {
         match self {
             Self::Kept => "kept".into(),
@@ -277,7 +277,7 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Sets one by its name. `None` if there is no switch of that name.
+    /// Sets the switch of that name. `None` if there is no such switch.
     pub fn set(&mut self, name: &str, value: &str) -> Option<Result<(), String>> {
         fn put<T>(place: &mut T, value: Result<T, String>) -> Result<(), String> {
             *place = value?;

@@ -11,7 +11,7 @@ pub const ENABLE: u64 = 1;
 ///
 /// # Invariants
 ///
-/// No bit is set while RMPOPT_EN is 0 unless a switch keeps the table over that.
+/// No bit is set while RMPOPT_EN is 0, unless the switch `base_write_clears` keeps the table.
 #[derive(Clone, Debug)]
 pub struct Table {
     base: u64,
@@ -19,7 +19,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// A table that spans `window` GiB, off.
+    /// An empty table that spans `window` GiB, with RMPOPT off.
     pub fn new(window: u64) -> Self {
         Self {
             base: 0,
@@ -27,17 +27,17 @@ impl Table {
         }
     }
 
-    /// RMPOPT_BASE as it reads.
+    /// The value of RMPOPT_BASE.
     pub fn base(&self) -> u64 {
         self.base
     }
 
-    /// Sets RMPOPT_BASE, leaves the bits.
+    /// Sets RMPOPT_BASE and does not change the bits.
     pub fn set_base(&mut self, value: u64) {
         self.base = value;
     }
 
-    /// RMPOPT works on this core.
+    /// Whether RMPOPT is enabled on this core.
     pub fn enabled(&self) -> bool {
         self.base & ENABLE != 0
     }
@@ -47,12 +47,12 @@ impl Table {
         self.bits.fill(false);
     }
 
-    /// The region lies in the window.
+    /// Whether the region lies in the window.
     pub fn spans(&self, region: Region) -> bool {
         self.slot(region).is_some()
     }
 
-    /// The core skips the checks of that region.
+    /// Whether the core skips the checks of the region.
     pub fn optimised(&self, region: Region) -> bool {
         self.enabled()
             && self
@@ -61,14 +61,14 @@ impl Table {
                 .unwrap_or(false)
     }
 
-    /// The bit, RMPOPT_EN or not.
+    /// The region's bit, whatever RMPOPT_EN is.
     pub fn bit(&self, region: Region) -> bool {
         self.slot(region)
             .and_then(|i| self.bits.get(i).copied())
             .unwrap_or(false)
     }
 
-    /// Changes the bit of a region of the window; returns what it was.
+    /// Changes the bit of a region of the window; returns its previous value.
     pub fn set(&mut self, region: Region, value: bool) -> bool {
         let place = self.slot(region).and_then(|i| self.bits.get_mut(i));
         place.is_some_and(|bit| std::mem::replace(bit, value))

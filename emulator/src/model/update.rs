@@ -15,7 +15,7 @@ const PERMISSION: u32 = 2;
 /// A 2 MiB and a 4 KiB entry would overlap.
 const OVERLAP: u32 = 4;
 
-/// An instruction that can be made to fail.
+/// An instruction that a test can make fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Injected {
     /// RMPUPDATE.
@@ -49,7 +49,7 @@ impl Machine {
         self.injection.pending = (count > 0).then_some((which, code, count));
     }
 
-    /// RMPUPDATE.
+    /// Executes RMPUPDATE.
     pub fn rmpupdate(
         &mut self,
         memory: &dyn Memory,
@@ -121,7 +121,8 @@ impl Machine {
         Ok(OK)
     }
 
-    /// RMPUPDATE accepts the operand: its owner makes sense, its addresses are aligned, the RMP covers the page.
+    /// Whether RMPUPDATE accepts the operand: its owner is valid, its addresses are aligned, and the RMP covers the
+    /// page.
     fn valid(&self, pa: u64, new: &Entry) -> bool {
         let owner = match (new.assigned, new.asid, new.immutable) {
             (false, asid, immutable) => asid == 0 && !immutable,
@@ -135,7 +136,7 @@ impl Machine {
             && self.layout.covers(Region::of(pa))
     }
 
-    /// RMPREAD: the code, and the 16 bytes if it is 0.
+    /// Executes RMPREAD. Returns the code, and the 16 bytes if the code is 0.
     pub fn rmpread(&mut self, pa: u64) -> (Outcome, Option<[u8; 16]>) {
         if !self.config.kind.rmpread() || !self.snp() {
             return (Outcome::Undefined, None);
@@ -152,7 +153,7 @@ impl Machine {
         (Outcome::Code(OK), Some(operand))
     }
 
-    /// PSMASH.
+    /// Executes PSMASH.
     pub fn psmash(&mut self, memory: &dyn Memory, pa: u64) -> Result<Outcome, Fatal> {
         if !self.config.kind.snp() || !self.snp() {
             return Ok(Outcome::Undefined);

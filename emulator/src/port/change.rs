@@ -10,7 +10,7 @@ use crate::options::number;
 use crate::session::Session;
 use std::time::Duration;
 
-/// What may follow `snp`.
+/// The words that may follow `snp`.
 const SNP: &str =
     "snp on, off, off-legacy, prepare, init-begin, init-end, shutdown legacy, shutdown full, show or phase";
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests that break the host: cores, registers, the segment table, instructions and commands that fail.
+//! Requests that break the host: its cores, registers and segment table, and requests that make instructions and
+//! commands fail.
 
 use super::text::of_core;
 use super::{done, Answer, Reply};
@@ -12,7 +13,7 @@ use crate::model::{addr, is_ours, Fatal, Injected, Machine};
 use crate::options::number;
 use crate::session::Session;
 
-/// Answers a request that breaks the host, or mends it.
+/// Answers a request that breaks the host or repairs it.
 pub(super) fn answer(session: &mut Session, guest: &dyn Guest, words: &[&str]) -> Answer {
     let machine = &mut session.machine;
     Ok(Some(match words {
@@ -41,7 +42,7 @@ fn fault(machine: &mut Machine, core: &str, how: &str) -> Reply {
     })
 }
 
-/// RDMSR gives the value from now on, without one what the machine itself says.
+/// From now on RDMSR returns `value`; `None`: the machine's own value again.
 fn override_msr(machine: &mut Machine, msr: &str, value: Option<&str>) -> Reply {
     let ours = |msr: u64| u32::try_from(msr).ok().filter(|msr| is_ours(*msr));
     let msr = number(msr)?;
@@ -64,7 +65,7 @@ fn write_segment(machine: &Machine, guest: &dyn Guest, index: &str, value: &str)
     }
 }
 
-/// The next `count` of an instruction or a command return `code` and do nothing.
+/// Makes the next `count` executions of an instruction or a command return `code` and do nothing.
 fn fail(machine: &mut Machine, which: &str, code: &str, count: &str) -> Reply {
     let (code, count) = (number(code)?, number(count)?);
     let instruction = match which {

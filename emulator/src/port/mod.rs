@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The test port: requests of the guest to its own hardware. README.md lists them.
+//! The test port: requests by which the guest reads and changes its own hardware. README.md lists them.
 //!
-//! Each group of requests has a file: `query` reads, `change` does what the firmware or the platform may do to a host,
-//! `inject` breaks it. `text` has the words of requests and replies.
+//! Each group of requests has a file. The requests in `query` read, those in `change` do what the firmware or the
+//! platform may do to a host, and those in `inject` break it. `text` parses and prints requests and replies.
 
 mod change;
 mod inject;
@@ -18,20 +18,20 @@ use crate::model::addr::{index, number};
 use crate::model::Fatal;
 use crate::session::Session;
 
-/// ECX of an answered request, so that a caller can tell that there is a port.
+/// The value of ECX after a request, by which a caller knows that there is a port.
 const THERE: u64 = header::number(EMU_H, "EMU_THERE");
-/// A request is shorter than this.
+/// The limit of a request's length, exclusive.
 const MAX_REQUEST: u64 = header::number(EMU_H, "EMU_MAX_REQUEST");
 
-/// What a request gives: the reply, or why it was refused.
+/// The result of a request: the reply, or the reason why it was refused.
 type Reply = Result<String, String>;
-/// What a group of requests makes of one: `None` where it is none of them.
+/// The answer of a group of requests: `None` where the request belongs to another group.
 type Answer = Result<Option<Reply>, Fatal>;
 type Group = fn(&mut Session, &dyn Guest, &[&str]) -> Answer;
 
 const GROUPS: [Group; 3] = [query::answer, change::answer, inject::answer];
 
-/// Serves the request in the vCPU's registers.
+/// Carries out the request in the vCPU's registers.
 pub fn serve(session: &mut Session, cpu: &dyn Cpu) -> Result<(), Fatal> {
     let request = read_text(cpu, cpu.register(RBX));
     let mut reply = match request {
@@ -61,7 +61,7 @@ pub fn serve(session: &mut Session, cpu: &dyn Cpu) -> Result<(), Fatal> {
     Ok(())
 }
 
-/// Reads up to a NUL, 64 bytes at a time: the page behind the request may not be mapped.
+/// Reads text up to a NUL, 64 bytes at a time: the page after the request may not be mapped.
 fn read_text(cpu: &dyn Cpu, va: u64) -> Option<String> {
     let mut text = Vec::new();
     let mut at = va;

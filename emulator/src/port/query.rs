@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests that read: counters, tables, the RMP, how far SNP and its guests are.
+//! Requests that read counters, tables, the RMP, and the states of SNP and its guests.
 
 use super::text::{list, of_core, show};
 use super::{done, Answer, Reply};
@@ -82,7 +82,7 @@ pub(super) fn answer(session: &mut Session, guest: &dyn Guest, words: &[&str]) -
     }))
 }
 
-/// The name may be that of a file beside the report.
+/// Whether the name is permitted for a file beside the report.
 fn is_file_name(name: &str) -> bool {
     name.chars()
         .all(|c| c.is_alphanumeric() || "-_".contains(c))

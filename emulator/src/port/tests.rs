@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests and their replies.
+//! Tests of requests and their replies.
 
 use super::*;
 use crate::model::kind::Kind;

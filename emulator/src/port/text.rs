@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The words of requests and replies: numbers, lists, RMP entries.
+//! Parses and prints the words of requests and replies: numbers, lists, RMP entries.
 
 use crate::model::entry::{Entry, Owner, Size, GPA_LIMIT, MAX_ASID};
 use crate::options::number;
 
-/// What `find` has for the core with that number.
+/// The result of `find` for the core with the number `core`.
 pub(super) fn of_core<T>(core: &str, find: impl FnOnce(u64) -> Option<T>) -> Result<T, String> {
     let core = number(core)?;
     find(core).ok_or_else(|| format!("there is no core {core}"))
@@ -36,7 +36,7 @@ pub(super) fn list(numbers: &[u64]) -> String {
     texts.join(",")
 }
 
-/// An entry as `KEY=VALUE` fields.
+/// Prints an entry as `KEY=VALUE` fields.
 pub(super) fn show(entry: &Entry) -> String {
     let owner = match entry.owner() {
         Owner::Hypervisor => "hypervisor",
@@ -55,7 +55,7 @@ pub(super) fn show(entry: &Entry) -> String {
     )
 }
 
-/// Reads `KEY=VALUE` fields of an entry for the page at `pa`.
+/// Parses `KEY=VALUE` fields of an entry for the page at `pa`.
 pub(super) fn entry(pa: u64, fields: &[&str]) -> Result<(u64, Entry), String> {
     let mut entry = Entry::default();
     for field in fields {

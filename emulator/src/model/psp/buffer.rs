@@ -8,13 +8,13 @@ use super::Status;
 
 /// The encryption bit of an address.
 pub(super) const C_BIT: u64 = 1 << 51;
-/// Ranges that fit into the page of a list, behind its head.
+/// The number of ranges that fit into the page of a list, after its head.
 const MAX_RANGES: u32 = 255;
 
-/// A buffer, or a page that one names.
+/// The buffer of a command, or a page that a buffer names.
 pub(super) struct Buffer<'a> {
     pub(super) memory: &'a dyn Memory,
-    /// Its address, without the encryption bit.
+    /// The buffer's address, without the encryption bit.
     pub(super) pa: u64,
 }
 
@@ -33,12 +33,12 @@ impl Buffer<'_> {
         self.bytes(at).map(u64::from_le_bytes)
     }
 
-    /// An address, without the encryption bit.
+    /// The address stored at offset `at`, without the encryption bit.
     pub(super) fn address(&self, at: u64) -> Result<u64, Status> {
         Ok(self.u64(at)? & !C_BIT)
     }
 
-    /// The address of a page.
+    /// The address of a page that is stored at offset `at`.
     pub(super) fn page(&self, at: u64) -> Result<u64, Status> {
         let pa = self.address(at)?;
         if pa % PAGE == 0 {
@@ -53,7 +53,8 @@ impl Buffer<'_> {
         done.then_some(()).ok_or(Status::INVALID_ADDRESS)
     }
 
-    /// The first byte and the length of each range of a list: their number, then 16 bytes for each.
+    /// Decodes a list of ranges: their number, then 16 bytes for each. Returns the first byte and the length of each
+    /// range.
     pub(super) fn ranges(&self) -> Result<Vec<(u64, u64)>, Status> {
         let count = self.u32(0)?;
         if count > MAX_RANGES {

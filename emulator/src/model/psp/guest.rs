@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The commands on guests: their contexts, their launch, their end.
+//! The commands on guests: they create and remove contexts and launch guests.
 
 use super::super::entry::{Entry, Size};
 use super::super::switches::choice;
@@ -9,9 +9,9 @@ use super::page::State;
 use super::{Buffer, Done, Status, Stop, MIN_SEV_ASID};
 
 choice! {
-    /// How far a guest's launch is.
+    /// The state of a guest's launch.
     pub enum Launch {
-        /// Its context is there.
+        /// The guest's context exists.
         Created = "created",
         /// SNP_LAUNCH_START is done.
         Launching = "launching",
@@ -23,18 +23,18 @@ choice! {
 /// A guest.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// How far its launch is.
+    /// The state of the guest's launch.
     pub launch: Launch,
-    /// Its ASID once it is activated.
+    /// The guest's ASID. `None` before the guest is activated.
     pub asid: Option<u32>,
-    /// Pages of each type that the firmware has filled: 4 KiB pages.
+    /// The number of 4 KiB pages that the firmware has filled.
     pub pages: u64,
 }
 
 /// Types of pages for SNP_LAUNCH_UPDATE, from normal to CPUID.
 const PAGE_TYPES: std::ops::RangeInclusive<u32> = 1..=6;
 const VMSA: u32 = 2;
-/// Policy: this bit has to be set.
+/// The bit of a guest's policy that must be set.
 const POLICY_RESERVED: u64 = 1 << 17;
 
 impl Machine {
@@ -43,7 +43,7 @@ impl Machine {
         context.ok_or(Stop::Status(Status::INVALID_GUEST))
     }
 
-    /// SNP_GCTX_CREATE.
+    /// Executes SNP_GCTX_CREATE.
     pub(super) fn gctx_create(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let pa = buffer.page(0)?;
@@ -60,7 +60,7 @@ impl Machine {
         Ok(())
     }
 
-    /// SNP_LAUNCH_START.
+    /// Executes SNP_LAUNCH_START.
     pub(super) fn launch_start(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let (pa, policy, flags) = (buffer.page(0)?, buffer.u64(8)?, buffer.u32(24)?);
@@ -78,7 +78,7 @@ impl Machine {
         Ok(())
     }
 
-    /// SNP_ACTIVATE.
+    /// Executes SNP_ACTIVATE.
     pub(super) fn activate(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let (pa, asid) = (buffer.page(0)?, buffer.u32(8)?);
@@ -100,7 +100,7 @@ impl Machine {
         Ok(())
     }
 
-    /// SNP_LAUNCH_UPDATE: the page becomes the guest's, validated.
+    /// Executes SNP_LAUNCH_UPDATE: the page becomes a validated page of the guest.
     pub(super) fn launch_update(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let (pa, what, page) = (buffer.page(0)?, buffer.u32(8)?, buffer.page(16)?);
@@ -141,7 +141,7 @@ impl Machine {
         Ok(self.set_entry(buffer.memory, page, filled)?)
     }
 
-    /// SNP_LAUNCH_FINISH.
+    /// Executes SNP_LAUNCH_FINISH.
     pub(super) fn launch_finish(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let pa = buffer.page(0)?;
@@ -153,7 +153,7 @@ impl Machine {
         Ok(())
     }
 
-    /// SNP_DECOMMISSION: the context is a page of the firmware again, the ASID needs a flush.
+    /// Executes SNP_DECOMMISSION: the context becomes a page of the firmware again, and the ASID needs a flush.
     pub(super) fn decommission(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let pa = buffer.page(0)?;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The firmware processor: the SEV firmware's commands as the stock ccp and kvm_amd drivers send them. `buffer` has the
-//! layout of what they carry, `guest` the commands on guests.
+//! The firmware processor: the SEV firmware's commands as the stock ccp and kvm_amd drivers send them. `buffer` decodes
+//! the buffers of commands; `guest` executes the commands on guests.
 //!
-//! What the firmware checks is checked, and what it changes in the RMP is changed: the state of a page is its RMP entry.
-//! A command, or a part of one, that is not modelled ends the run.
+//! The model makes the firmware's checks and its changes of the RMP: the state of a page is its RMP entry. A command,
+//! or a part of one, that is not modelled ends the run.
 
 mod buffer;
 mod guest;
@@ -19,7 +19,7 @@ use page::State;
 use std::collections::{BTreeMap, BTreeSet};
 
 choice! {
-    /// A command. The names are for the test port.
+    /// A command. The test port uses the names.
     #[derive(PartialOrd, Ord)]
     pub enum Command {
         Init = "init",
@@ -65,7 +65,7 @@ impl Command {
     }
 }
 
-/// What a command returns, as the firmware's interface numbers it.
+/// The status that a command returns, with the number of the firmware's interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Status(pub u16);
 
@@ -106,42 +106,42 @@ impl From<Fatal> for Stop {
 
 type Done = Result<(), Stop>;
 
-/// What the firmware answers.
+/// The firmware's answer to a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The command is over.
     Now(Status),
-    /// It takes its time, then [`Machine::psp_init_over`] has to follow.
+    /// The command takes its time; then the caller has to call [`Machine::psp_init_over`].
     Later,
 }
 
-/// The firmware's own state. How far SNP is, is the machine's [`Phase`].
+/// The firmware's own state. The machine's [`Phase`] is the state of SNP.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Firmware {
-    /// SEV, without SNP, is initialised.
+    /// SEV without SNP is initialised.
     sev: bool,
-    /// The first and last byte of the memory that SEV-ES has.
+    /// The first and last byte of the memory that SEV-ES uses.
     tmr: Option<(u64, u64)>,
     /// The guests, by the address of their context page.
     contexts: BTreeMap<u64, Context>,
-    /// ASIDs that are bound to nobody any more, until SNP_DF_FLUSH.
+    /// ASIDs that are not bound to a guest any more, and that no guest can get before SNP_DF_FLUSH.
     unflushed: BTreeSet<u32>,
-    /// Ranges that the hypervisor keeps for ever: first byte and length.
+    /// Ranges that always stay with the hypervisor: first byte and length.
     fixed: Vec<(u64, u64)>,
-    /// Ranges that the SNP_INIT under way was given.
+    /// The ranges of the SNP_INIT that is under way, which become `fixed`.
     coming: Vec<(u64, u64)>,
-    /// Commands that have to fail: the status and how often.
+    /// Commands that must fail: the status, and how often.
     failing: BTreeMap<Command, (u16, u64)>,
 }
 
 impl Firmware {
-    /// Some page of those bytes is the hypervisor's for ever.
+    /// Whether any of the `bytes` bytes from `pa` on always stays with the hypervisor.
     pub(super) fn fixes(&self, pa: u64, bytes: u64) -> bool {
         let mut fixed = self.fixed.iter();
         fixed.any(|(first, length)| pa < first + length && *first < pa + bytes)
     }
 
-    /// SNP_INIT knows no guest and takes the ranges that it was given.
+    /// Forgets all guests, and takes over the ranges of the SNP_INIT.
     pub(super) fn begin_anew(&mut self) {
         self.contexts.clear();
         self.unflushed.clear();
@@ -149,15 +149,15 @@ impl Firmware {
     }
 }
 
-/// Highest API version that the driver asks for: it sends a list of ranges with SNP_INIT_EX.
+/// The highest API version for which the driver asks. With it the driver sends a list of ranges with SNP_INIT_EX.
 const API: (u8, u8, u8) = (1, 55, 1);
 /// The full shutdown, in ECX of SNP_FEATURE_INFO.
 const X86_SHUTDOWN: u32 = 1 << 1;
-/// Lowest ASID of SEV guests without SEV-ES: those below are for SNP guests.
+/// The lowest ASID of SEV guests without SEV-ES. Lower ASIDs are for SNP guests.
 pub const MIN_SEV_ASID: u32 = 100;
 
 impl Machine {
-    /// A command with its buffer's address.
+    /// Executes a command, whose buffer is at an address.
     pub fn psp_command(
         &mut self,
         memory: &dyn Memory,
@@ -211,17 +211,17 @@ impl Machine {
         }
     }
 
-    /// The SNP_INIT_EX that takes its time is over.
+    /// Ends the SNP_INIT_EX that has taken its time.
     pub fn psp_init_over(&mut self, memory: &dyn Memory) -> Result<Status, Fatal> {
         if self.phase() != Phase::Initialising {
-            // Ended through the test port.
+            // A request at the test port has ended it already.
             return Ok(Status::INVALID_PLATFORM_STATE);
         }
         self.snp_init_end(memory)?;
         Ok(Status::SUCCESS)
     }
 
-    /// The next `count` commands of that kind return `status` and do nothing.
+    /// Makes the next `count` executions of a command return `status` and do nothing.
     pub fn fail_command(&mut self, command: Command, status: u16, count: u64) {
         if count == 0 {
             self.firmware.failing.remove(&command);
@@ -230,7 +230,7 @@ impl Machine {
         }
     }
 
-    /// The platform in one line.
+    /// Describes the platform in one line.
     pub fn psp_platform(&self) -> String {
         let Firmware {
             sev,
@@ -316,7 +316,7 @@ impl Machine {
         status[2] = initialised;
         status[3] = initialised;
         status[4] = build;
-        // SNP_FEATURE_INFO is there.
+        // The firmware offers SNP_FEATURE_INFO.
         status[8] = 1 << 3;
         status[12..16].copy_from_slice(&guests.to_le_bytes());
         // All versions of the TCB are 0: the driver allows SEV-ES guests beside those of SNP.

@@ -13,15 +13,15 @@ use super::{Buffer, Done, Status};
 pub(super) enum State {
     /// Not assigned.
     Hypervisor,
-    /// Given to the firmware by RMPUPDATE.
+    /// RMPUPDATE has given the page to the firmware.
     Firmware,
-    /// The firmware has left it; RMPUPDATE can take it back.
+    /// The firmware has released the page; RMPUPDATE can take it back.
     Reclaim,
-    /// A guest's context.
+    /// The page holds a guest's context.
     Context,
-    /// Given to a guest by RMPUPDATE, for the firmware to fill.
+    /// RMPUPDATE has given the page to a guest, and the firmware has not filled it yet.
     PreGuest(u32),
-    /// A guest's.
+    /// The page belongs to a guest.
     Guest(u32),
 }
 
@@ -44,7 +44,7 @@ impl Machine {
         State::of(&self.entry(pa))
     }
 
-    /// Brings a 4 KiB page of the firmware into another of the states without a guest.
+    /// Changes the state of a 4 KiB page of the firmware to another state without a guest.
     pub(super) fn set_state(
         &mut self,
         memory: &dyn Memory,
@@ -68,7 +68,7 @@ impl Machine {
         self.set_entry(memory, pa / PAGE * PAGE, entry)
     }
 
-    /// Each page of a range is in that state.
+    /// Checks that each page of a range is in that state.
     pub(super) fn all_pages_are(&self, pa: u64, length: u64, state: State) -> Done {
         let mut pages = (pa..pa + length).step_by(index(PAGE));
         match pages.all(|page| self.state_of(page) == state) {
@@ -77,7 +77,7 @@ impl Machine {
         }
     }
 
-    /// The firmware may write there: once SNP is initialised only into pages that are its own.
+    /// Checks that the firmware may write to a page: once SNP is initialised, only to pages of its own.
     pub(super) fn may_write(&self, pa: u64) -> Done {
         match self.phase() {
             Phase::Initialised => self.all_pages_are(pa / PAGE * PAGE, PAGE, State::Firmware),
@@ -85,7 +85,7 @@ impl Machine {
         }
     }
 
-    /// SNP_PAGE_RECLAIM. Bit 0 of the address: a 2 MiB page.
+    /// Executes SNP_PAGE_RECLAIM. Bit 0 of the address means a 2 MiB page.
     pub(super) fn page_reclaim(&mut self, buffer: &Buffer<'_>) -> Done {
         self.snp_is_initialised()?;
         let operand = buffer.address(0)?;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The machine against what the manuals say, line by line.
+//! Tests that compare the machine with the rules of the manuals.
 
 mod msr;
 mod platform;
@@ -26,7 +26,7 @@ pub const RMP_CFG: u32 = 0xc001_0136;
 pub const RMPOPT_BASE: u32 = 0xc001_0139;
 pub const FREE: u64 = 4 * REGION;
 
-/// RAM everywhere, kept where written.
+/// Guest memory at all addresses, of which only written bytes are stored.
 #[derive(Default)]
 pub struct Ram(RefCell<BTreeMap<u64, u8>>);
 
@@ -96,7 +96,7 @@ pub fn machine(kind: Kind, ram: &Ram) -> Machine {
     Machine::new(config(kind), Switches::default(), ram).unwrap()
 }
 
-/// A Zen 6 with RMPOPT on, on both cores.
+/// A Zen 6 with RMPOPT enabled on both cores.
 pub fn ready(ram: &Ram) -> Machine {
     let mut machine = machine(Kind::Zen6, ram);
     for vcpu in [0, 2] {

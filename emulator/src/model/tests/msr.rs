@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The MSRs, and what each processor has.
+//! Tests of the MSRs of each processor.
 
 use super::*;
 use crate::model::addr::{Region, PAGE};
@@ -207,7 +207,7 @@ fn snp_may_hold_rmpopt_en_and_the_base() {
             let held = held && clearing.is_some();
             assert_eq!(machine.optimised(Region(4)) == [0], held, "{what}");
 
-            // The platform writes what it likes, and without SNP nothing is held.
+            // The platform may write any value, and without SNP so may the guest.
             assert_eq!(machine.write_base(0, 0), MsrAccess::Done(0), "{what}");
             assert_eq!(machine.rdmsr(0, RMPOPT_BASE), MsrAccess::Done(0), "{what}");
             assert_eq!(write(&mut machine, 1), MsrAccess::Done(0), "{what}");

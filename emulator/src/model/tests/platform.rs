@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! SnpEn, SNP_INIT and the shutdowns, and the assertion that no core is early.
+//! Tests of SnpEn, SNP_INIT and the shutdowns, and of the assertion on accesses before the end of SNP_INIT.
 
 use super::*;
 use crate::model::addr::{Region, BLOCK};
@@ -16,7 +16,7 @@ fn off(ram: &Ram) -> Machine {
     Machine::new(config, Switches::default(), ram).unwrap()
 }
 
-/// The two accesses that may be early: RMPOPT and a write of RMPOPT_BASE. True for one that ends the run.
+/// Makes the accesses that are forbidden before the end of SNP_INIT. Returns for each whether it ended the run.
 fn early(m: &mut Machine) -> [bool; 3] {
     [
         m.rmpopt_begin(0, FREE, 0).is_err(),
@@ -162,12 +162,12 @@ fn the_rmp_is_clear_from_snpen_to_snp_init() {
         }
         m.snp_prepare();
         assert_eq!(m.held().count(), 0);
-        // The RMP's own region is not: SNP_INIT takes it again.
+        // The region of the RMP itself does not become empty: SNP_INIT assigns it again.
         assert_eq!(m.counters().regions.became_empty, 1);
         m.snp_init_begin().unwrap();
         m.snp_init_end(&ram).unwrap();
         assert_eq!(m.entry(own).owner(), Owner::Firmware);
-        // A later SNP_INIT finds the RMP as it was.
+        // A later SNP_INIT finds the RMP unchanged.
         m.snp_off_legacy();
         m.snp_prepare();
         assert_eq!(m.entry(own).owner(), Owner::Firmware);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The firmware processor's commands, as the drivers send them.
+//! Tests of the firmware processor's commands, as the drivers send them.
 
 use super::*;
 use crate::model::addr::{Region, PAGE};
 use crate::model::psp::{Answer, Command, Status};
 use crate::model::{Fatal, Phase};
 
-/// Where a test lays buffers, and pages that the firmware is given.
+/// The addresses of buffers, and of pages that tests give to the firmware.
 const BUFFER: u64 = 0x10_0000;
 const LIST: u64 = 0x10_1000;
 const CONTEXT: u64 = 4 * REGION;
@@ -38,7 +38,7 @@ struct Host {
 }
 
 impl Host {
-    /// Before SNP.
+    /// A host before SNP_INIT.
     fn new() -> Self {
         let ram = Ram::default();
         let config = Config {
@@ -51,7 +51,7 @@ impl Host {
         Self { m, ram }
     }
 
-    /// SNP and SEV are initialised, as the drivers do it.
+    /// A host on which SNP and SEV are initialised as the drivers do it.
     fn initialised() -> Self {
         let mut host = Self::new();
         host.m.snp_prepare();
@@ -60,7 +60,7 @@ impl Host {
         host
     }
 
-    /// SNP_INIT_EX with a list of one range.
+    /// Executes SNP_INIT_EX with a list of one range.
     fn init(&mut self) {
         self.put(LIST, &[1, 6 * REGION, 1]);
         self.put(BUFFER, &[0b11, LIST | C_BIT]);
@@ -88,7 +88,7 @@ impl Host {
         }
     }
 
-    /// RMPUPDATE of a 4 KiB page, which has to work.
+    /// Executes RMPUPDATE of a 4 KiB page, which must succeed.
     fn give(&mut self, pa: u64, entry: Entry) {
         let operand = entry.to_operand(false);
         assert_eq!(update(&mut self.m, &self.ram, pa, operand), 0, "{pa:#x}");
@@ -158,7 +158,7 @@ fn once_snp_is_initialised_the_firmware_writes_into_its_own_pages_only() {
         host.give(page, Entry::firmware(Size::Page));
         assert_eq!(host.send(command, &words), Status::SUCCESS, "{command:#x}");
     }
-    // The status page can be taken back at once; the others need a reclaim.
+    // The host can take the status page back at once; the other pages need a reclaim.
     host.give(PAGES, Entry::default());
     let operand = shared(Size::Page);
     assert_eq!(update(&mut host.m, &host.ram, PAGES + PAGE, operand), 2);
@@ -186,7 +186,7 @@ fn a_guest_comes_and_goes() {
     let (pa, guest) = host.m.psp_guests().next().unwrap();
     assert_eq!((pa, guest.asid, guest.pages), (CONTEXT, Some(7), 4));
     assert_eq!(guest.launch.name(), "running");
-    // Its context is nobody's to take while it lives.
+    // Nobody can reclaim a guest's context while the guest exists.
     let status = host.send(PAGE_RECLAIM, &[CONTEXT]);
     assert_eq!(status, Status::INVALID_PAGE_STATE);
     assert_eq!(host.send(DECOMMISSION, &[CONTEXT]), Status::SUCCESS);
@@ -220,7 +220,7 @@ fn a_launch_goes_by_the_book() {
     host.launch(CONTEXT, 7);
     let start = [CONTEXT, 1 << 17, 0, 0];
     assert_eq!(host.send(LAUNCH_START, &start), Status::INVALID_GUEST_STATE);
-    // Each ASID has one guest, and only those for SNP.
+    // Each ASID can have one guest only, and only ASIDs for SNP are accepted.
     let other = CONTEXT + PAGE;
     host.give(other, Entry::firmware(Size::Page));
     assert_eq!(host.send(GCTX_CREATE, &[other]), Status::SUCCESS);
@@ -252,7 +252,7 @@ fn a_launch_goes_by_the_book() {
         host.send(LAUNCH_UPDATE, &[CONTEXT, page_of(1) | 1, PAGES + PAGE]),
         Status::INVALID_PAGE_STATE
     );
-    // A page that was not taken is given back as one of the firmware's.
+    // The host reclaims a page that no command has used like any other page of the firmware.
     assert_eq!(host.send(PAGE_RECLAIM, &[PAGES]), Status::SUCCESS);
     host.give(PAGES, pre_guest(7));
     assert_eq!(host.send(LAUNCH_UPDATE, &page(1)), Status::SUCCESS);
@@ -391,14 +391,14 @@ fn each_command_can_fail_and_does_nothing_then() {
     for (number, name) in numbers.into_iter().zip(Command::NAMES) {
         let command = Command::parse(name).unwrap();
         host.m.fail_command(command, 0x13, 1);
-        // What each would be sent with, or nothing that it could use: it does not look.
+        // A command that must fail does not read its buffer, so that its content does not matter.
         assert_eq!(
             host.send(number, &[CONTEXT, 1 << 17, PAGES, 0]),
             Status(0x13),
             "{name}"
         );
         assert_eq!(state(&host), before, "{name}");
-        // A failure is used up: the same command has its own answer again.
+        // The injected failure applies once: the same command then returns its own status.
         if let Ok(Answer::Now(status)) = host.command(number, &[0, 0, 0, 0]) {
             assert_ne!(status, Status(0x13), "{name}");
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Random sequences of instructions, against a model that keeps one entry for each page and scans them all.
+//! Tests that compare random sequences of instructions with a model that stores one entry per page and scans all
+//! entries.
 
 use super::*;
 use crate::model::addr::{index, Region, BLOCK, PAGE};
@@ -8,12 +9,12 @@ use crate::model::Work;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
-/// Few pages of few regions, so that they meet.
+/// The sequences use few pages of few regions, so that their instructions often concern the same pages.
 const REGIONS: [u64; 2] = [4, 5];
 const BLOCKS: u64 = 3;
 const PAGES: u64 = 512;
 
-/// Memory that keeps nothing: the sequences are about the model.
+/// Guest memory that stores nothing, because the sequences test the model only.
 struct Sink;
 
 impl Memory for Sink {
@@ -36,7 +37,7 @@ enum Step {
     Smash {
         pa: u64,
     },
-    /// One page after the other of a block.
+    /// Gives back all pages of a block, one after the other.
     Release {
         pa: u64,
     },
@@ -82,7 +83,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The owner of each assigned page and whether a 2 MiB entry says so; the tables as sets.
+/// The owner of each assigned page, and whether a 2 MiB entry assigns it; the tables as sets.
 #[derive(Default)]
 struct Naive {
     pages: BTreeMap<u64, (u32, bool)>,

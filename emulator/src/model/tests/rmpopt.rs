@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RMPOPT: tables, scans, stored results, races.
+//! Tests of RMPOPT: tables, scans, stored results, races.
 
 use super::*;
 use crate::model::addr::Region;
@@ -68,11 +68,11 @@ fn only_the_first_core_scans() {
 fn a_region_names_the_cores_that_scanned_it() {
     let ram = Ram::default();
     let mut m = ready(&ram);
-    // The second core takes over what the first has found; asking scans nothing.
+    // The second core takes the stored result of the first; a report scans nothing.
     rmpopt(&mut m, 2, FREE, 0);
     rmpopt(&mut m, 0, FREE, 0);
     rmpopt(&mut m, 0, 5 * REGION, 1);
-    // One that fails leaves nothing to take over.
+    // A scan that fails leaves no stored result.
     rmpopt(&mut m, 0, REGION, 0);
     rmpopt(&mut m, 2, REGION, 0);
     for (region, cores) in [(4, &[1][..]), (5, &[]), (1, &[0, 1])] {
@@ -230,7 +230,7 @@ fn raced_scans_are_one_for_each_core_and_race() {
     }
     assert_eq!(m.counters().raced_scans, 2);
     assert_eq!(m.counters().rmpopt.failed_scans, 6);
-    // Assigned without having been found free: no excuse.
+    // The page was assigned before any core had found the region free: the failed scan does not count as raced.
     update(&mut m, &ram, FREE, shared(Size::Page));
     update(&mut m, &ram, FREE, guest(1, Size::Page, 0));
     rmpopt(&mut m, 0, FREE, 0);

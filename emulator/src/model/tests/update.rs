@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! RMPUPDATE, RMPREAD, PSMASH and the table in memory.
+//! Tests of RMPUPDATE, RMPREAD, PSMASH and the table in memory.
 
 use super::*;
 use crate::model::addr::{number, Region, BLOCK, PAGE};
@@ -181,7 +181,7 @@ fn a_part_of_the_rmp_that_cannot_be_written_ends_the_run() {
     }
     let m = machine(Kind::Zen6, &Ram::default());
     fatal(m.write_segment_table(&NoRam));
-    // Only the processor's own place matters, not where a test says that it is.
+    // The processor uses its own address of the RMP, not the one that a test makes RDMSR return.
     let ram = Ram::default();
     let mut m = machine(Kind::Zen6, &ram);
     m.override_msr(RMP_BASE, Some(0x1_0000_0000_0000));
