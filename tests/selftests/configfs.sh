@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt
-# The administrator's controls: values, exact errors, and what they do.
+# The administrator's controls: values, exact errors, and effects.
 . "$(dirname "$0")/tap.sh"
 begin 68
 require_rmpopt

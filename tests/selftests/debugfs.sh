@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one smt
-# The status files: format, access, and files that are open when the module goes.
+# The status files: format, access, and files that are open while the module is unloaded.
 . "$(dirname "$0")/tap.sh"
 begin 43
 require_rmpopt

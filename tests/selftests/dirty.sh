@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Shared by dirt_*.sh: what the module knows of changes.
+# Shared by dirt_*.sh: reads the module's counters and statistics.
 
 all=$(cat /sys/devices/system/cpu/online)
 STORM=/sys/kernel/debug/rmp_storm

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# The full check heals what no probe has seen; without probes all regions are reported at an interval.
+# The full check finds changes that no probe has seen; without probes all regions are checked at an interval.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 36

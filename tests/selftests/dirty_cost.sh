@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: one
-# What a conversion costs more with the module, in kernel instructions.
+# How many more kernel instructions a conversion takes with the module.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 9

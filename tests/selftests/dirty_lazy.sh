@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# Assigned pages are counted for those who ask, and not before a pass; delays are
-# those of regions for which somebody was waiting.
+# Assigned pages are counted only when somebody reads status, and not before a pass;
+# delays are counted only for regions that were attempted because of a conversion.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 26

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# A livepatch of the functions that the module watches works, whoever comes and goes first, and counts stay right.
+# A livepatch of the functions that the module probes works, in whatever order it and the module attach and detach,
+# and counts stay right.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/share.sh"

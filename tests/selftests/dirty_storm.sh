@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: dimms
-# A minute of conversions in 64 GiBs on 16 CPUs, with passes all the while and CPUs that come and go.
+# A minute of conversions in 64 GiBs on 16 CPUs, with passes and CPU hotplug all the time.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 23

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# Tracepoints: what they say, and that they say nothing while off.
+# Tracepoints: their fields, and no events while they are off.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 18

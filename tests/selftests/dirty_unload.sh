@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# The module comes and goes while pages are converted on all CPUs.
+# The module is loaded and unloaded while all CPUs convert pages.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 13

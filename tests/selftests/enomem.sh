@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# The module's thread gets no memory: at its start, and when CPUs have changed. It says so
-# once, answers meanwhile, and does what it owes as soon as there is memory.
+# Allocations of the module's thread fail: at its start, and after CPU hotplug. The thread logs
+# that once, answers requests meanwhile, and carries them out as soon as there is memory.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 24

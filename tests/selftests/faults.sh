@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# A core that faults is taken out with one warning; the others go on.
+# A core that faults is taken out with one warning; the other cores continue.
 . "$(dirname "$0")/tap.sh"
 begin 35
 require_emulator

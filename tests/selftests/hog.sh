@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
-# A CPU that a FIFO task has for itself, for ever: nothing waits for it, and nothing is left on it.
+# A FIFO task occupies a CPU for ever: the module does not wait for it, and leaves nothing on that CPU.
 . "$(dirname "$0")/tap.sh"
 begin 37
 require_time

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034,SC2154
-# Sourced by tap.sh: where things are, what a script can require of the host, and
-# short names for the host's files.
+# Sourced by tap.sh: paths, the requirements that a script can have of the host,
+# and short names for the host's files.
 #
-# A script that requires what is not there is skipped as a whole:
+# A script is skipped as a whole where the host does not meet a requirement:
 #
 #   require_emulator             the emulated host, which answers requests
 #   require_time                 where RMPOPT can take time ("emu time model")
@@ -17,8 +17,8 @@
 #   require_consent WHAT         RMPOPT_DESTRUCTIVE=1: the script does WHAT, which ends
 #                                with the next boot only
 #
-# Variables of the caller: RMPOPT_KO names the module to test. Without it that is
-# rmpopt.ko of the tree around this directory, or the one that is installed.
+# Variables of the caller: RMPOPT_KO names the module to test. Without RMPOPT_KO the
+# module is rmpopt.ko of the tree around this directory, or the installed one.
 
 DEBUG=/sys/kernel/debug/rmpopt
 CONFIG=/sys/kernel/config/rmpopt

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
-# CPUs go and come: siblings take over, cores come back, also during passes.
+# CPUs go offline and online: other threads of the core take over, cores come back, also during passes.
 . "$(dirname "$0")/tap.sh"
 begin 52
 require_time

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: isolated
-# CPUs set apart by isolcpus=, nohz_full= or a partition: the same as the others, once, or not at all.
+# CPUs isolated by isolcpus=, nohz_full= or a cpuset partition: included in passes, filled once, or skipped.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 . "$(dirname "$0")/dirty.sh"

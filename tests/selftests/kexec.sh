@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 # The guest's part of tests/kexec, in the first kernel: pages are assigned, the module has optimised the rest, and
-# the next kernel starts in the middle of a pass. No test of the collection.
+# the next kernel starts in the middle of a pass. This is no test of the collection.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 

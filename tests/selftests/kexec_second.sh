@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# The guest's part of tests/kexec, in the second kernel. No test of the collection.
+# The guest's part of tests/kexec, in the second kernel. This is no test of the collection.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 11

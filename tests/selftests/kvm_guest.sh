@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: psp
-# The stock ccp and kvm_amd bring SNP up, and KVM's guests come and go in every way:
-# the emulator's RMP is as before each time. The module is not loaded.
+# The stock ccp and kvm_amd initialise SNP, and KVM's guests start and end in every way:
+# afterwards the emulator's RMP is as before. The module is not loaded.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/kvm.sh"
 begin 73

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: lockdown
-# Under lockdown, as with Secure Boot, all status can be read and all controls work.
+# Under lockdown, as with Secure Boot, all status files can be read and all controls work.
 . "$(dirname "$0")/tap.sh"
 begin 35
 require_rmpopt

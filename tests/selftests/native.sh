@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# Beside a kernel that has RMPOPT of its own, which native_rmpopt.ko plays.
+# The module beside a kernel that has RMPOPT of its own, which native_rmpopt.ko simulates.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 105

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: zen5 zen4
-# Without RMPOPT the module loads and observes; it runs no instruction that the
-# processor does not have and touches no register.
+# On a processor without RMPOPT the module loads and observes; it executes no instruction
+# that the processor does not have, and writes no register.
 . "$(dirname "$0")/tap.sh"
 begin 31
 require_model zen5 zen4

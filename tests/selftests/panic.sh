@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# The guest's part of tests/panic, before the panic: the stock drivers have brought SNP up, the module has
-# optimised all of memory, a crash kernel is loaded. No test of the collection.
+# The guest's part of tests/panic, before the panic: the stock drivers have initialised SNP, the module has
+# optimised all of memory, a crash kernel is loaded. This is no test of the collection.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 

@@ -4,7 +4,7 @@
 # The ordinary order: the module is loaded first, then the stock drivers initialise SNP,
 # which takes four seconds. After the end of each SNP_INIT every GiB without an assigned
 # page is optimised, and the module has not chosen to wait for two seconds before that.
-# The emulator ends the run at the first RMPOPT or write of RMPOPT_BASE that comes too early.
+# The emulator ends the run at an RMPOPT or a write of RMPOPT_BASE before the end of SNP_INIT.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/kvm.sh"

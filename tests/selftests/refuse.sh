@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: none intel smt
-# Where the module has nothing to do it refuses with one line and ENODEV.
+# On a host that the module does not support it refuses to load, with one line and ENODEV.
 . "$(dirname "$0")/tap.sh"
 begin 8
 

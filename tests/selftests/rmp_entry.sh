@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # host: smt zen5 zen4
 # The entry of a page: the address and its errors, every kind of entry, and 10,000
-# random pages exactly as the emulator has them.
+# random pages, whose entries are those of the emulator.
 . "$(dirname "$0")/tap.sh"
 begin 45
 require_model zen6 zen5 zen4

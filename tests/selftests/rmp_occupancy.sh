@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # host: smt dimms zen5 zen4
 # The census: pages by region as the emulator counts them, what holds a region,
-# and how many RMPREAD that takes.
+# and the number of RMPREAD.
 . "$(dirname "$0")/tap.sh"
 begin 15
 require_model zen6 zen5 zen4

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# The command line tool beside the module: what it shows is what there is, what it
-# writes is done. What it prints in each case is tested in rmpoptctl/tests.
+# The command line tool beside the module: it shows the module's state, and the module does
+# what it writes. rmpoptctl/tests tests what it prints in each case.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 38

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
-# Passes that take time: leaders at the same time, cores that never meet, requests that coalesce.
+# Passes that take time: leaders work at the same time, no two cores attempt one region at a time, requests coalesce.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin 13

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# Losing everything is noticed and put right although nothing else begins by itself.
+# The self-check notices that the cores were cleared, and all regions are won back, although passes and checks are off.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/waits.sh"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Shared by dirty_livepatch.sh, dirty_bpf.sh, dirty_kprobe.sh: others on the functions that the module watches.
+# Shared by dirty_livepatch.sh, dirty_bpf.sh, dirty_kprobe.sh: others attach to the functions that the module probes.
 
 FUNCTIONS="rmp_make_private rmp_make_shared psmash"
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: timed
-# A core that is wanted for something else: the work gives way, again and again.
+# Another task needs a core: the core's thread gives way to it, again and again.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 begin 11

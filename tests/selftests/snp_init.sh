@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: snpoff
-# SNP counts as on when SNP_INIT is over, whoever is loaded first. The emulator ends
-# the run at the first RMPOPT or write of RMPOPT_BASE that comes too early.
+# SNP counts as on when SNP_INIT is over, in whatever order the modules are loaded. The emulator
+# ends the run at an RMPOPT or a write of RMPOPT_BASE before the end of SNP_INIT.
 . "$(dirname "$0")/tap.sh"
 begin 108
 require_emulator

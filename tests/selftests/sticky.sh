@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# RMPOPT_EN that cannot be cleared while SNP is on, and a base that may not move: each answer that the processor
-# may give. Off and on again, unloaded and loaded again, another build: what the cores have is kept, and is not
-# scanned again.
+# RMPOPT_EN cannot be cleared while SNP is on, and the base may not move: each answer that the processor may give.
+# When RMPOPT is switched off and on, and when the module or another build of it is loaded again, the cores keep their
+# regions, and the module does not scan these again.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 begin "$(hard 480 150)"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # host: smt
-# What the manuals leave open: whatever the answer is, the module is safe, and
-# its table is what the cores have.
+# Behaviour that the manuals do not state: with each possible behaviour the module is
+# safe, and rmpopt-table shows the tables of the cores.
 . "$(dirname "$0")/tap.sh"
 begin 60
 require_emulator

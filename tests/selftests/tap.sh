@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 # Sourced by the test scripts beside it: results in KTAP, as kselftest reads it.
 #
-#   begin COUNT                       the least number of checks; fewer fail the script
-#   require_... [VALUE]               skips the whole script where that is missing: see host.sh
+#   begin COUNT                       the minimum number of checks; fewer fail the script
+#   require_... [VALUE]               skips the script where the host lacks that: see host.sh
 #   ok WHAT COMMAND...                passes if the command succeeds
 #   fails WHAT COMMAND...             passes if it does not
 #   is WHAT GOT WANT                  passes if the two are the same text
@@ -13,14 +13,14 @@
 #   hard MORE LESS                    prints MORE where RMPOPT_HARD=1 asks for all combinations
 #                                     and repetitions, else LESS
 #   skip WHAT WHY                     a check that cannot be made here
-#   emulated on|off                   checks between the two follow from what the emulator was
-#                                     told, and are skipped where there is none
+#   emulated on|off                   checks between the two depend on requests to the emulator,
+#                                     and are skipped where there is no emulator
 #   note TEXT...                      a comment
 #   finish                            the plan, and the exit status
 #
 # Exit status: 0 all passed, 1 a check failed or the script bailed out, 4 the
-# script was skipped. Where there is no emulator, a check that asks it anything
-# is skipped by itself.
+# script was skipped. Where there is no emulator, a check that sends it a request
+# is skipped automatically.
 #
 # No check measures how fast something is: the host is emulated. dirty_storm.sh
 # and dirty_trace.sh compare how long the module says that a region waited.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Shared by the scripts that trace what the kernel does on the module's behalf.
+# Shared by the scripts that trace what the kernel does for the module.
 
 TRACE=/sys/kernel/tracing
 

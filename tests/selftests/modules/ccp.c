@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plays the kernel's ccp driver where the host has no firmware processor: under
- * its name, as snp_prepare() is exported to nobody else. It holds its mutex for
- * commands while it initialises SNP, as that driver does, and takes it in
- * sev_platform_status(). The emulator's test port plays the firmware.
+ * Simulates the kernel's ccp driver on a host without a firmware processor. It has
+ * the driver's name, because snp_prepare() is exported to that name only. Like the
+ * driver it holds its mutex for commands while it initialises SNP, and takes the
+ * mutex in sev_platform_status(). The emulator's test port simulates the firmware.
  *
  * debugfs ccp_play/cmd takes one command per write, and returns when it is done:
  *
@@ -13,8 +13,8 @@
  *   shutdown legacy  SnpEn stays
  *   shutdown full
  *
- * With the module parameter "init" an initialisation is made while the module is
- * still being loaded, when nobody can take its symbols.
+ * With the module parameter "init" the module initialises SNP while it is still
+ * being loaded, when symbol_get() fails for its symbols.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* An fprobe on the RMP functions with nothing in its handlers. */
+/* An fprobe with empty handlers on the RMP functions. */
 #ifndef RMPOPT_TEST_EMPTY_PROBE_H
 #define RMPOPT_TEST_EMPTY_PROBE_H
 

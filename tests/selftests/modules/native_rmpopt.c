@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plays a kernel that has RMPOPT of its own, after the public description of
- * what was taken into the x86 tree in September 2026. It shares no code with it.
+ * Simulates a kernel that has RMPOPT of its own, after the public description of
+ * the code that was taken into the x86 tree in September 2026. It shares no code
+ * with that.
  *
- * At load it sets the CPU feature bit, and where SNP is on RMPOPT_BASE of each core, on
- * one thread: one window from the lowest RAM on. RMPOPT_BASE is left alone where
- * the CPU that loads it reads it enabled already. A pass is a work item: it
- * verifies every GiB on the CPU on which it happens to run, then interrupts all
- * cores at once, and each walks the same list. Nothing of it is ever undone but
- * the feature bit, which goes with the module: a test needs both.
+ * When it is loaded it sets the CPU feature bit. Where SNP is on it also sets
+ * RMPOPT_BASE of each core, on one thread of the core, to one window from the lowest
+ * RAM on; it does not where the loading CPU reads RMPOPT_BASE as enabled already. A
+ * pass is a work item: it verifies every GiB on the CPU on which it runs, then
+ * interrupts all cores at once, and each core walks the same list. When the module
+ * is unloaded it clears the feature bit, because a test needs a kernel without it,
+ * and undoes nothing else.
  *
- * Parameter base_gib: where the window begins instead.
+ * Parameter base_gib: the GiB at which the window begins instead.
  *
  * debugfs native_rmpopt/: pass, guest_ended, passes; see walk.h.
  */

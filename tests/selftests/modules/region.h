@@ -2,8 +2,8 @@
 /*
  * Memory inside a chosen 1 GiB region, in naturally aligned blocks of 2 MiB.
  *
- * The page allocator cannot be asked for an address. alloc_contig_range() can:
- * it takes a range that is free, or frees it by moving what lies there.
+ * The page allocator cannot allocate memory at a given address. alloc_contig_range()
+ * can: it takes a free range, or frees the range by moving its pages.
  */
 #ifndef RMPOPT_TEST_REGION_H
 #define RMPOPT_TEST_REGION_H

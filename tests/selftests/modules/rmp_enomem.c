@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Lets the allocations of one thread fail, by its name: the functions by which Rust
- * gets memory return NULL to it while the parameter on is 1. The parameter failed
- * tells how often that happened. Stock kernels have no fault injection.
+ * Makes the allocations of one thread, chosen by its name, fail: while the parameter
+ * "on" is 1, the functions by which Rust allocates memory return NULL to that thread.
+ * The parameter "failed" counts how often. Stock kernels have no fault injection.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

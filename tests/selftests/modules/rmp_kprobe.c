@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A kprobe with a post handler on each of the kernel's RMP functions, which
- * therefore claims to change the instruction pointer, or with returns=1 a
- * kretprobe. The parameter calls tells how often one was hit.
+ * Registers a kprobe on each of the kernel's RMP functions; with returns=1 a
+ * kretprobe. A kprobe has a post handler, so that to ftrace it may change the
+ * instruction pointer. The parameter "calls" counts how often one was hit.
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the kernel itself knows of the RMP: debugfs rmp_lookup has a line "GIB PAGES"
- * for each GiB with RAM that has assigned pages, counted in 4 KiB pages by
- * snp_lookup_rmpentry(). Pages that the RMP does not cover are nobody's.
+ * Shows what the kernel itself knows of the RMP: debugfs rmp_lookup has a line "GIB
+ * PAGES" for each GiB with RAM that has assigned pages, counted in 4 KiB pages by
+ * snp_lookup_rmpentry(). Pages that the RMP does not cover do not count.
  */
 #include <linux/debugfs.h>
 #include <linux/mm.h>

@@ -7,12 +7,12 @@
  *   queue    the lock of CPU 0's run queue
  *   thread   the lock that waking the module's thread takes (pi_lock)
  *
- * A CPU takes such a lock on its way into a tracepoint that lies under it, and
- * never leaves the tracepoint. It has interrupts off there: the panic stops it by
- * an NMI, with the lock held.
+ * A CPU gets such a lock by entering a tracepoint that the kernel calls with the
+ * lock held, and never leaves the tracepoint. Interrupts are off there, so that the
+ * panic stops the CPU by an NMI, with the lock held.
  *
  * how=null  a null pointer on CPU 0
- * how=nmi   an NMI that nobody knows on CPU 0; kernel.unknown_nmi_panic has to be 1
+ * how=nmi   an unknown NMI on CPU 0; kernel.unknown_nmi_panic must be 1
  * hold=     "pool,queue,thread", or some of them
  * pid=      the module's thread
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A livepatch of the kernel's RMP functions: they do the same, and count their
- * calls in the parameter calls. The kernel's own mapping is not split: the
- * emulated host does not check it.
+ * A livepatch of the kernel's RMP functions: the new functions do the same as the
+ * old ones, and count their calls in the parameter "calls". They do not split the
+ * kernel's direct mapping, which the emulated host does not check.
  */
 #include <linux/livepatch.h>
 #include <linux/module.h>

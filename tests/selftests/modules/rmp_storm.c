@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Converts random pages and 2 MiB blocks in many regions from many threads,
- * as guests that come and go, and measures what one conversion costs.
+ * Converts random pages and 2 MiB blocks in many regions from many threads, as
+ * guests do that start and end, and measures what one conversion costs.
  *
  * debugfs rmp_storm/:
- *   run     write "SECONDS KEEP": converts for so long, returns when all is given
- *           back but in KEEP regions, which hold random pages then
- *   release write anything: gives the rest back
+ *   run     write "SECONDS KEEP": converts pages for SECONDS, then gives all pages
+ *           back except random pages in KEEP regions; then the write returns
+ *   release write anything: gives the remaining pages back
  *   result  read: "conversions N failures N regions N"
- *   probe   write 1 or 0: probes with nothing in them on the same functions
- *   taken   write 1 or 0: takes the direct call of rmp_make_shared
+ *   probe   write 1 or 0: registers or removes empty probes on the same functions
+ *   taken   write 1 or 0: registers or removes the direct call of rmp_make_shared
  *   cost    read: kernel instructions of a pair of conversions, private and
  *           back to shared, at least; in a region that keeps another page
  */

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Plays the memory of SNP guests: makes pages in chosen 1 GiB regions private
- * and shared again through the kernel's own RMP functions.
+ * Simulates the memory of SNP guests: makes pages in chosen 1 GiB regions private,
+ * and shared again, through the kernel's own RMP functions.
  *
  * debugfs snp_guest/cmd takes one command per write; an error comes back as the
  * errno of the write:
  *
- *   assign GIB 2m|4k COUNT ASID   allocate COUNT pages there, make them private
- *   release GIB|all               make all that is held there shared, free it
- *   smash GIB                     split one 2m page held there
+ *   assign GIB 2m|4k COUNT ASID   allocate COUNT pages in GIB, make them private
+ *   release GIB|all               make all held pages in GIB shared, free them
+ *   smash GIB                     split one held 2m page in GIB
  *
- * debugfs snp_guest/pages lists what is held: "gib pfn size asid".
+ * debugfs snp_guest/pages lists the held pages: "gib pfn size asid".
  */
 #include <linux/debugfs.h>
 #include <linux/list.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the published algorithm (bench/published) and a kernel with RMPOPT of its
- * own (native_rmpopt.c) have in common: the instruction, the range that is
- * walked, one thread of each core, and when a pass begins. Each defines
- * pass_work(), which is one pass.
+ * Code that the published algorithm (bench/published) and a kernel with RMPOPT of
+ * its own (native_rmpopt.c) share: the instruction, the range that is walked, one
+ * thread per core, and when a pass begins. Each of the two defines pass_work(),
+ * which makes one pass.
  *
  * debugfs, in the folder that walk_files() makes:
  *   pass         write anything: one pass now; the write returns when it is done

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Processors that lack something: the instruction is #UD, the MSR #GP. */
+/* Processors that lack an instruction or an MSR: the instruction raises #UD, the MSR #GP. */
 #include "checks.h"
 #include "emulator.h"
 #include "host.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Requests to the emulator, as `emu` makes them from a shell. They set up what
- * the instructions meet, and tell what they left behind.
+ * Requests to the emulator, as `emu` sends them from a shell. They prepare the host
+ * before an instruction, and read its state afterwards.
  */
 #ifndef RMP_INSN_EMULATOR_H
 #define RMP_INSN_EMULATOR_H

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the checks run on, and what they do to all of the host at once. */
+/* The CPUs and the memory that the checks use, and changes of the whole host. */
 #include <linux/gfp.h>
 #include <linux/pfn.h>
 #include <linux/string.h>

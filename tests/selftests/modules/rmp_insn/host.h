@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The host that the checks run on: what was chosen of it, and its state as a whole. */
+/* The CPUs and the memory that the checks use, and the state of the whole host. */
 #ifndef RMP_INSN_HOST_H
 #define RMP_INSN_HOST_H
 

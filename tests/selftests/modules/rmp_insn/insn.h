@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The instructions and MSRs of SEV-SNP's host side, each run on a CPU of one's
- * choice, with the registers, CF and the fault that came of it.
+ * Executes the instructions and MSR accesses of SEV-SNP's host side, each on a chosen
+ * CPU, and returns the registers, CF and the fault.
  */
 #ifndef RMP_INSN_INSN_H
 #define RMP_INSN_INSN_H

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs each instruction, MSR and CPUID leaf of SEV-SNP's host side and compares
- * results, flags, memory and faults with what is known of the hardware, line by
- * line. What is not known in public is a switch of the emulator: each of its
- * values is chosen in turn and must be what the processor then does.
+ * Executes each instruction, MSR and CPUID leaf of SEV-SNP's host side, and compares
+ * results, flags, memory and faults with the documented behaviour of the hardware.
+ * For behaviour that no public document states the emulator has a switch: the module
+ * sets each of its values in turn, and checks that the processor behaves accordingly.
  *
- * All runs at load, on the CPUs that the tests are about; debugfs rmp_insn/tap
- * then holds the results as TAP. The module works on memory that it allocates,
- * and leaves the processor as after a new initialisation of SNP.
+ * All checks run when the module is loaded, on the CPUs that they test; debugfs
+ * rmp_insn/tap then holds the results as TAP. The module uses memory that it
+ * allocates, and leaves the processor as after a new initialisation of SNP.
  *
- * Parameter: model=zen6|zen5|zen4|none, what the host must turn out to be.
+ * Parameter: model=zen6|zen5|zen4|none, the model that the host must have.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the processor offers: CPUID, and the MSRs of the RMP and of RMPOPT. */
+/* Checks of the processor's features: CPUID, and the MSRs of the RMP and of RMPOPT. */
 #include <linux/align.h>
 #include <linux/sizes.h>
 #include <linux/smp.h>

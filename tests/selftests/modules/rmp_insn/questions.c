@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the manuals leave open. Each answer that the emulator knows is chosen,
- * and must be what the processor then does; the last choice is put back.
+ * Checks of behaviour that the manuals do not state. They set each value of the
+ * emulator's switch, check that the processor behaves accordingly, and restore the
+ * former value.
  */
 #include "../region.h"
 #include "checks.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The RMP's entries: read, changed, split, by instructions and by the kernel. */
+/* Checks of the RMP's entries: instructions and the kernel read, change and split them. */
 #include <linux/compiler.h>
 #include <linux/io.h>
 #include <linux/mm.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* RMPOPT: faults, registers and flags, the tables of the cores, SNP's coming and going. */
+/* Checks of RMPOPT: faults, registers and flags, the tables of the cores, SNP on and off. */
 #include <linux/cpumask.h>
 #include <linux/smp.h>
 
