@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh disable=SC2034
-# Sourced by the scripts: where things are, how to speak, how to become root
-# of a private mount namespace.
+# Sourced by the scripts: paths, functions that print messages, and functions that
+# run a command as root of a private mount namespace.
 
-# The Debian suite that the root is made of, and the kernel's image is from.
+# The Debian suite of the root and of the kernel's image.
 SUITE=${SUITE:-trixie}
 KERNEL=${KERNEL:-amd64}
 
@@ -15,7 +15,7 @@ die() {
 	exit 1
 }
 
-# What is made of the same recipe is the same: the key names it.
+# Roots that are made by the same recipe are equal, so the recipe's checksum is the key.
 key() {
 	cat -- "$@" | grep -v '^[[:space:]]*#' | sha256sum | cut -c1-12
 }
@@ -28,22 +28,22 @@ paths() {
 	KERNEL_DIR=$CACHE/kernel-$ROOT_KEY-$KERNEL_KEY-$KERNEL${KERNEL_UNTESTED:+-untested}
 }
 
-# Runs a command as root of its own mount and process namespace: nothing that
-# it mounts is seen outside, and all its processes end with it.
+# Runs a command as root of its own mount and process namespace: its mounts are not
+# visible outside, and all its processes end with it.
 namespace() {
 	set -- -- "$@"
 	[ "$(id -u)" = 0 ] || set -- --user --map-root-user --map-auto "$@"
 	unshare --mount --propagation private --pid --fork --kill-child "$@"
 }
 
-# The Debian mirror to use: the variable MIRROR, else the one of this machine's
-# apt. Nothing when neither names one: mmdebstrap knows a default.
+# Prints the Debian mirror to use: the variable MIRROR, else the mirror of this machine's
+# apt. Prints nothing when neither names one: mmdebstrap has a default.
 mirror() {
 	if [ "${MIRROR:-}" ]; then
 		echo "$MIRROR"
 		return
 	fi
-	# Other makers' archives may end in "/debian" too, but they have no "-updates".
+	# Archives of others may end in "/debian" too, but they have no "-updates".
 	apt-get --print-uris update 2>/dev/null |
 		sed -n "s|^'\(https\{0,1\}://[^']*/debian\)/dists/\([a-z-]*\)/main/binary-.*|\1 \2|p" |
 		awk '$2 ~ /-updates$/ { found = $1; exit }
@@ -51,7 +51,7 @@ mirror() {
 			END { if (found || !several) print found ? found : first }'
 }
 
-# Removes a tree of the cache, and nothing that is mounted in it.
+# Removes a tree of the cache. Fails where something is mounted below the tree.
 remove_tree() {
 	[ -e "$1" ] || return 0
 	if grep -qF " $1/" /proc/self/mountinfo; then

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Programs that the guest has beside busybox, and what starts QEMU: C, static, one
-# file each. Runs in the root, at the top of the tree.
+# Builds the programs that the guest has beside busybox, and the program that starts
+# QEMU: static C programs of one file each. Runs in the root, at the top of the tree.
 folders := emulator/guest tests/selftests/tools bench/guest
 tools := $(notdir $(basename $(wildcard $(folders:%=%/*.c))))
 all: $(tools:%=build/guest/%) build/host-tools/with-psp
