@@ -11,6 +11,7 @@ mod collect;
 mod exit;
 mod output;
 mod show;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -11,6 +11,7 @@ pub mod guests;
 pub mod map;
 pub mod optimise;
 pub mod rmp;
+mod screen;
 pub mod set;
 pub mod status;
 pub mod watch;

@@ -6,20 +6,21 @@
 
 use super::{
     guests, map,
+    screen::{self, Next},
     status::{self, Report},
 };
 use crate::{
     cli,
     collect::{table, Root},
-    exit::{Code, Failure},
+    exit::Code,
     output::Output,
     show,
+    signals::Stop,
 };
-use anyhow::{Context, Result};
-use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
+use anyhow::Result;
+use ratatui::crossterm::event::KeyCode;
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{self, IsTerminal},
     time::{Duration, Instant},
 };
 
@@ -73,16 +74,14 @@ struct Watch<'a> {
     width: u16,
 }
 
-/// Shows the screen until q is pressed.
+/// Shows the screen until q is pressed or a signal comes.
 ///
 /// # Errors
 ///
 /// There is no terminal; the module is not loaded; the first look fails. Later ones that fail are shown.
 pub fn run(root: &Root, output: &Output, arguments: &cli::Watch) -> Result<Code> {
-    if output.json || !io::stdout().is_terminal() {
-        let text = "watch needs a terminal; \"status\" and \"map\" print once, with --json too";
-        return Err(Failure::error(Code::Failed, text));
-    }
+    let instead = "\"status\" and \"map\" print once, with --json too";
+    screen::require(output, "watch", instead)?;
     root.require_module()?;
     let now = Instant::now();
     let mut watch = Watch {
@@ -105,17 +104,14 @@ pub fn run(root: &Root, output: &Output, arguments: &cli::Watch) -> Result<Code>
         interval: arguments.interval,
         error: None,
     };
-    let mut terminal = ratatui::try_init().context("the terminal")?;
-    let shown = watch.show(&mut terminal, &mut model, output.style);
-    // Whatever came: the terminal is as it was.
-    ratatui::try_restore().context("the terminal")?;
-    shown.map(|()| Code::Done)
+    screen::lend(|terminal, stop| watch.show(terminal, stop, &mut model, output.style))
 }
 
 impl Watch<'_> {
     fn show(
         &mut self,
         terminal: &mut ratatui::DefaultTerminal,
+        stop: &Stop,
         model: &mut Model,
         style: show::style::Style,
     ) -> Result<()> {
@@ -125,21 +121,14 @@ impl Watch<'_> {
             let resized = std::mem::replace(&mut self.width, width) != width;
             let wait = Duration::from_secs(model.interval).saturating_sub(self.looked.elapsed());
             let mut look = resized;
-            if event::poll(wait)? {
-                match event::read()? {
-                    Event::Key(key) if key.kind == KeyEventKind::Press => {
-                        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-                        match key.code {
-                            KeyCode::Char('q') | KeyCode::Esc => return Ok(()),
-                            KeyCode::Char('c') if control => return Ok(()),
-                            code => look |= self.key(code, model),
-                        }
-                    }
-                    _ => (),
+            match screen::next(stop, wait)? {
+                Next::End => return Ok(()),
+                Next::Key(code) => look |= self.key(code, model),
+                Next::Other => (),
+                Next::Due => {
+                    look = !model.paused;
+                    self.looked = Instant::now();
                 }
-            } else {
-                look = !model.paused;
-                self.looked = Instant::now();
             }
             if look {
                 model.error = self.look(model).err().map(|e| format!("{e:#}"));
