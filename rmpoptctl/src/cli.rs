@@ -2,10 +2,13 @@
 
 //! The command line: definitions only. Manual pages and completions are made of them.
 
-use crate::collect::extent::{self, Extent};
+use crate::collect::{
+    extent::{self, Extent},
+    time,
+};
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 const EXIT_CODES: &str = "Exit codes:
   0  done
@@ -69,6 +72,10 @@ pub enum Command {
     Set(Set),
     /// A heat map: memory against the cores that skip its checks
     Map(Map),
+    /// Write down again and again which memory is optimised, for replay and map --time
+    Record(Record),
+    /// Show a record on a full screen: memory against time, with zoom and scrolling
+    Replay(Replay),
     /// Attempt all of memory, or a range
     Optimise(Optimise),
     /// The RMP entry of a page, or how the RMP is laid out and what it holds
@@ -126,6 +133,15 @@ pub struct Set {
 /// Arguments of `map`.
 #[derive(Args, Debug)]
 pub struct Map {
+    /// Draw memory against time, from a FILE that record has written
+    #[arg(long, value_name = "FILE", conflicts_with = "by")]
+    pub time: Option<PathBuf>,
+    /// With --time: from this time after the record's beginning, as in 90s or 1.5h
+    #[arg(long, value_name = "TIME", value_parser = time::parse, requires = "time")]
+    pub from: Option<Duration>,
+    /// With --time: until this time after the record's beginning
+    #[arg(long, value_name = "TIME", value_parser = time::parse, requires = "time")]
+    pub until: Option<Duration>,
     /// Memory of this NUMA node only
     #[arg(long, value_name = "NODE")]
     pub node: Option<u32>,
@@ -135,7 +151,7 @@ pub struct Map {
     /// What a row is; without it nodes where there are several
     #[arg(long)]
     pub by: Option<By>,
-    /// Rows at most, of cores
+    /// Rows at most, of cores; with --time, of memory
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub rows: u16,
     /// Columns of the picture in the terminal
@@ -159,6 +175,29 @@ pub enum By {
     Node,
     /// A core, or neighbours
     Core,
+}
+
+/// Arguments of `record`.
+#[derive(Args, Debug)]
+pub struct Record {
+    /// The file; "-" is standard output
+    pub file: PathBuf,
+    /// Time between two looks, with one of ms, s, m, h behind it, as in 500ms; each look asks each core once
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = time::interval)]
+    pub interval: Duration,
+    /// End after this time; without it at Control-C or SIGTERM
+    #[arg(long, value_name = "TIME", value_parser = time::parse)]
+    pub duration: Option<Duration>,
+    /// Write over a file that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Arguments of `replay`.
+#[derive(Args, Debug)]
+pub struct Replay {
+    /// The file that record has written, or is writing
+    pub file: PathBuf,
 }
 
 /// Arguments of `optimise`.

@@ -23,6 +23,10 @@ pub enum Data {
     Set(Vec<cmd::set::Change>),
     /// Of `map`.
     Map(cmd::map::Map),
+    /// Of `record`.
+    Record(cmd::record::Report),
+    /// Of `replay`, and of `map --time`.
+    Replay(cmd::timeline::Timeline),
     /// Of `optimise`.
     Optimise(cmd::optimise::Report),
     /// Of `rmp`.

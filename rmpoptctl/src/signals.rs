@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
+    low_level::signal_name,
 };
 use std::{
     cell::Cell,
@@ -26,12 +27,20 @@ pub struct Stop {
 
 impl Stop {
     /// From here on the signals no longer end the program by themselves. One that was ignored when the program began
-    /// stays ignored, as `nohup` wants it. `late` is called on a thread of its own where the program still runs a second
-    /// after the signal.
+    /// stays ignored, as `nohup` wants it.
     ///
     /// # Errors
     ///
     /// The kernel refuses the handlers or the thread.
+    pub fn catch() -> Result<Self> {
+        Self::catch_or(None)
+    }
+
+    /// The same; `late` is called on a thread of its own where the program still runs a second after the signal.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stop::catch`].
     pub fn catch_or(late: Option<fn()>) -> Result<Self> {
         let ignored = ignored();
         let wanted = [SIGHUP, SIGINT, SIGTERM].into_iter();
@@ -71,6 +80,11 @@ impl Stop {
     pub fn asked(&self) -> Option<i32> {
         self.wait(Duration::ZERO)
     }
+}
+
+/// `SIGTERM` and so on.
+pub fn name(signal: i32) -> &'static str {
+    signal_name(signal).unwrap_or("a signal")
 }
 
 /// The signals that this process ignores: bit N - 1 is signal N. None where the kernel does not tell.

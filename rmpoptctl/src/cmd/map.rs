@@ -2,9 +2,13 @@
 
 //! `map`: memory against the cores that skip its checks.
 
+use super::{
+    columns::{self, Column},
+    timeline::{self, Wanted},
+};
 use crate::{
     cli,
-    collect::{extent::Extent, host, memory::Nodes, processor, table, Root},
+    collect::{extent::Extent, host, memory::Nodes, processor, table, time::ms, Root},
     exit::{Code, Failure},
     output::{put, Data, Output},
     show,
@@ -25,19 +29,6 @@ pub struct Map {
     pub rows: Vec<Row>,
     /// GiBs with RAM in the picture.
     pub ram_gib: u64,
-}
-
-/// A part of memory.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
-pub struct Column {
-    /// Its first GiB.
-    pub first_gib: u32,
-    /// Its last GiB.
-    pub last_gib: u32,
-    /// GiBs with RAM in it; 0: a hole.
-    pub ram_gib: u64,
-    /// The node of its first RAM.
-    pub node: Option<u32>,
 }
 
 /// A group of cores.
@@ -70,6 +61,9 @@ struct Group {
 ///
 /// Files cannot be read, are not of their form, or cannot be written; nothing lies in the range.
 pub fn run(root: &Root, output: &Output, arguments: &cli::Map) -> Result<Code> {
+    if let Some(record) = &arguments.time {
+        return in_time(output, arguments, record);
+    }
     root.require_module()?;
     if let Some(file) = &arguments.svg {
         let map = collect(root, arguments, show::svg::COLUMNS)?;
@@ -93,7 +87,62 @@ pub fn run(root: &Root, output: &Output, arguments: &cli::Map) -> Result<Code> {
     Ok(Code::Done)
 }
 
-fn save(file: &Path, text: &str) -> Result<()> {
+/// The same of a record: memory against time. Neither the module nor this host matters.
+fn in_time(output: &Output, arguments: &cli::Map, record: &Path) -> Result<Code> {
+    let width = usize::from(arguments.width);
+    let wanted = Wanted {
+        from: arguments.from.map(ms),
+        until: arguments.until.map(ms),
+        columns: width.saturating_sub(show::heat::LABEL + 1),
+        rows: usize::from(arguments.rows),
+        range: arguments.range,
+        node: arguments.node,
+        at: None,
+    };
+    let drawn = Wanted {
+        columns: show::timeline_svg::COLUMNS,
+        rows: show::timeline_svg::ROWS,
+        ..wanted.clone()
+    };
+    if let Some(file) = &arguments.svg {
+        let (timeline, _) = timeline::collect(record, &drawn)?;
+        save(file, &show::timeline_svg::picture(&timeline))?;
+    }
+    if let Some(file) = &arguments.html {
+        let (timeline, _) = timeline::collect(record, &drawn)?;
+        save(file, &show::timeline_svg::page(&timeline))?;
+    }
+    if arguments.svg.is_some() || arguments.html.is_some() {
+        return Ok(Code::Done);
+    }
+    let (timeline, _) = timeline::collect(record, &wanted)?;
+    if arguments.raw {
+        put(&show::timeline::raw(&timeline))?;
+        return Ok(Code::Done);
+    }
+    let text = show::timeline::picture(&timeline, output.style, width);
+    output.print(Data::Replay(timeline), |_| text)?;
+    Ok(Code::Done)
+}
+
+/// Whether the processor has no RMPOPT: then there is no core that could have anything.
+pub fn passive(table: &[table::Line]) -> bool {
+    table
+        .iter()
+        .all(|line| line.cpus.is_empty() && line.note.is_some())
+}
+
+/// Whether a processor with RMPOPT could optimise the GiB.
+pub fn could(line: &table::Line) -> bool {
+    line.note.as_deref() == Some("could be optimised")
+}
+
+/// Writes a picture.
+///
+/// # Errors
+///
+/// The file cannot be written.
+pub fn save(file: &Path, text: &str) -> Result<()> {
     fs::write(file, text).with_context(|| file.display().to_string())
 }
 
@@ -119,13 +168,12 @@ pub fn collect(root: &Root, arguments: &cli::Map, most: usize) -> Result<Map> {
             "there is no RAM in that range or node",
         ));
     }
-    let columns = columns(&table, &nodes, most.max(1));
-    // Without RMPOPT there is no core that could have anything.
-    let could = |line: &table::Line| line.note.as_deref() == Some("could be optimised");
-    let passive = table
+    let gibs: Vec<_> = table
         .iter()
-        .all(|line| line.cpus.is_empty() && line.note.is_some());
-    let (by, rows) = if passive {
+        .map(|line| (line.gib, nodes.of(line.gib)))
+        .collect();
+    let columns = columns::make(&gibs, most.max(1));
+    let (by, rows) = if passive(&table) {
         let row = Row {
             label: "could be".to_owned(),
             cores: 1,
@@ -178,69 +226,6 @@ fn pairs(columns: &[Column], table: &[table::Line], of: impl Fn(&table::Line) ->
         all.push(sum);
     }
     all
-}
-
-/// Contiguous memory, first and last GiB; holes narrower than `hole` are in it.
-fn runs(table: &[table::Line], hole: u32) -> Vec<(u32, u32)> {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for line in table {
-        match runs.last_mut() {
-            Some((_, last)) if line.gib - *last <= hole => *last = line.gib,
-            _ => runs.push((line.gib, line.gib)),
-        }
-    }
-    runs
-}
-
-/// The columns: all of the same width, the narrowest with which there are at most `most`. A hole that is as wide is
-/// a column, however wide it is.
-fn columns(table: &[table::Line], nodes: &Nodes, most: usize) -> Vec<Column> {
-    let mut width: u32 = 1;
-    let runs = loop {
-        let runs = runs(table, width);
-        let each = |(first, last): &(u32, u32)| u64::from((last - first) / width + 1);
-        let needed: u64 = runs.iter().map(each).sum::<u64>() + count(runs.len()) - 1;
-        if needed <= count(most) || width > 1 << 22 {
-            break runs;
-        }
-        // 1, 2, 3, 4, 6, 8, 12, ...
-        width = if width.is_power_of_two() && width > 1 {
-            width + width / 2
-        } else if width == 1 {
-            2
-        } else {
-            width / 3 * 4
-        };
-    };
-    let mut columns: Vec<Column> = Vec::new();
-    let mut lines = table.iter().peekable();
-    for (first, last) in runs {
-        if let Some(before) = columns.last() {
-            columns.push(Column {
-                first_gib: before.last_gib + 1,
-                last_gib: first - 1,
-                ram_gib: 0,
-                node: None,
-            });
-        }
-        let mut at = first;
-        while at <= last {
-            let end = at.saturating_add(width - 1).min(last);
-            let mut column = Column {
-                first_gib: at,
-                last_gib: end,
-                ram_gib: 0,
-                node: None,
-            };
-            while let Some(line) = lines.next_if(|line| line.gib <= end) {
-                column.ram_gib += 1;
-                column.node = column.node.or_else(|| nodes.of(line.gib));
-            }
-            columns.push(column);
-            at = end + 1;
-        }
-    }
-    columns
 }
 
 /// The rows' cores: by node, or in so many groups of neighbours.

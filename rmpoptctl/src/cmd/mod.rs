@@ -3,6 +3,7 @@
 //! The subcommands, one file each: what to collect, what follows from it, what to show.
 
 pub mod advise;
+pub mod columns;
 pub mod doctor;
 pub mod export;
 pub mod generate;
@@ -10,10 +11,13 @@ pub mod get;
 pub mod guests;
 pub mod map;
 pub mod optimise;
+pub mod record;
+pub mod replay;
 pub mod rmp;
 mod screen;
 pub mod set;
 pub mod status;
+pub mod timeline;
 pub mod watch;
 
 use crate::{
@@ -38,6 +42,8 @@ pub fn run(arguments: Cli) -> Result<Code> {
         Command::Get(arguments) => get::run(&root, &output, &arguments),
         Command::Set(arguments) => set::run(&root, &output, &arguments),
         Command::Map(arguments) => map::run(&root, &output, &arguments),
+        Command::Record(arguments) => record::run(&root, &output, &arguments),
+        Command::Replay(arguments) => replay::run(&output, &arguments),
         Command::Optimise(arguments) => optimise::run(&root, &output, &arguments),
         Command::Rmp(arguments) => rmp::run(&root, &output, &arguments),
         Command::Guests(arguments) => guests::run(&root, &output, &arguments),

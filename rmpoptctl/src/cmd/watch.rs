@@ -162,6 +162,9 @@ impl Watch<'_> {
     fn map(&self) -> Result<map::Map> {
         let width = usize::from(self.width).saturating_sub(2);
         let arguments = cli::Map {
+            time: None,
+            from: None,
+            until: None,
             node: None,
             range: None,
             by: self.by,
@@ -318,6 +321,9 @@ mod tests {
     fn screen(width: u16, height: u16, change: impl FnOnce(&mut Model)) -> String {
         let root = zen6();
         let arguments = crate::cli::Map {
+            time: None,
+            from: None,
+            until: None,
             node: None,
             range: None,
             by: None,

@@ -15,10 +15,12 @@ pub mod machines;
 pub mod memory;
 pub mod module;
 pub mod processor;
+pub mod record;
 pub mod rmp;
 pub mod settings;
 pub mod stats;
 pub mod table;
+pub mod time;
 
 use crate::exit::{Code, Failure};
 use anyhow::{anyhow, Context, Result};

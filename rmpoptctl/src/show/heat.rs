@@ -3,7 +3,10 @@
 //! The map in a terminal: a heat map of blocks.
 
 use super::style::{percent, ratio, Style, Tone};
-use crate::cmd::map::{Column, Map, Row};
+use crate::cmd::{
+    columns::Column,
+    map::{Map, Row},
+};
 use std::fmt::Write;
 
 /// Columns of a row's name.
@@ -12,7 +15,7 @@ pub const LABEL: usize = 13;
 /// Characters from one number of the scale to the next, at least.
 const TICKS: usize = 10;
 /// The widest that a column of the map is drawn.
-const WIDEST: usize = 4;
+pub const WIDEST: usize = 4;
 
 /// How much of a cell is optimised, in five steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +47,11 @@ impl Level {
 
     /// The level of a cell.
     pub fn of(row: &Row, column: &Column, pairs: u64) -> Self {
-        let of = row.of(column);
+        Self::share(pairs, row.of(column))
+    }
+
+    /// The level of so many of all.
+    pub fn share(pairs: u64, of: u64) -> Self {
         match (of, ratio(pairs, of, 3)) {
             (0, _) => Self::Hole,
             (_, 0) if pairs == 0 => Self::None,
@@ -79,7 +86,8 @@ impl Level {
         }
     }
 
-    const fn tone(self) -> Tone {
+    /// Its colour.
+    pub const fn tone(self) -> Tone {
         match self {
             Self::Hole => Tone::Dim,
             Self::None => Tone::Bad,

@@ -24,15 +24,19 @@ svg{max-width:100%;height:auto}rect:hover{stroke:#000}\
 #tip[hidden]{display:none}\
 @media(prefers-color-scheme:dark){body{background:#1c1c1c;color:#ddd}svg{color:#ddd}}";
 
-/// The page.
+/// The page of a map.
 pub fn page(map: &Map, kernel: &str) -> String {
-    let svg = picture(map);
     let kernel = escape(kernel);
-    let ram = map.ram_gib;
+    let about = format!("Kernel {kernel}, {} GiB with RAM.", map.ram_gib);
+    around("RMPOPT map", &about, &picture(map))
+}
+
+/// A page with a picture; both texts are markup.
+pub fn around(title: &str, about: &str, svg: &str) -> String {
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>RMPOPT map</title>\n\
-        <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>RMPOPT map</h1>\n\
-        <p>Kernel {kernel}, {ram} GiB with RAM. Point at a cell to read it.</p>\n{svg}\
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>{title}</title>\n\
+        <link rel=\"icon\" href=\"data:,\">\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+        <p>{about} Point at a cell to read it.</p>\n{svg}\
         <div id=\"tip\" hidden></div>\n<script>{SCRIPT}</script>\n</body>\n</html>\n"
     )
 }

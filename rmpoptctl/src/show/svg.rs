@@ -6,24 +6,28 @@ use super::{
     heat::Level,
     style::{percent, ratio},
 };
-use crate::cmd::map::{Column, Map, Row};
+use crate::cmd::{
+    columns::Column,
+    map::{Map, Row},
+};
 use std::fmt::Write;
 
 /// The most columns.
 pub const COLUMNS: usize = 480;
 /// Pixels of the columns together, of a row's name, and of a row.
-const WIDTH: u64 = 960;
-const LABEL: u64 = 110;
+pub(super) const WIDTH: u64 = 960;
+pub(super) const LABEL: u64 = 110;
 const ROW: u64 = 24;
 /// Pixels above the rows.
 const TOP: u64 = 50;
 
 /// The colours of the levels, for light and dark surroundings alike.
-const STYLE: &str = "text{font:13px sans-serif;fill:currentColor}\
+pub(super) const STYLE: &str = "text{font:13px sans-serif;fill:currentColor}\
 .all{fill:#2a9d4a}.high{fill:#8ab83a}.middle{fill:#e0b53c}.low{fill:#e5843a}.none{fill:#c8443c}\
 .hole{fill:#8888;}";
 
-fn class(level: Level) -> &'static str {
+/// A level's class in the style.
+pub(super) fn class(level: Level) -> &'static str {
     match level {
         Level::Hole => "hole",
         Level::None => "none",
@@ -146,7 +150,8 @@ fn ticks(out: &mut String, columns: &[Column], x: &impl Fn(usize) -> u64) {
     let _ = writeln!(out, "<text x=\"4\" y=\"{}\">GiB</text>", TOP - 8);
 }
 
-fn legend(out: &mut String, y: u64) {
+/// The colours and what they say.
+pub(super) fn legend(out: &mut String, y: u64) {
     let mut left = LABEL;
     for level in Level::ALL {
         // Writing to a String does not fail.

@@ -89,8 +89,8 @@ fn to64(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// A line of the map in colours.
-fn cells(line: &str, style: Style) -> Line<'static> {
+/// A line of the map in colours: a span for each character.
+pub(super) fn cells(line: &str, style: Style) -> Line<'static> {
     let spans = line.chars().map(|c| {
         let colour = match c {
             '█' => Some(Color::Green),
