@@ -29,7 +29,7 @@ int main(int argc, char **argv)
 			strcat(request, " ");
 		strcat(request, argv[i]);
 	}
-	/* The port does not fault pages in. */
+	/* Writes to the buffer, because the port does not fault pages in. */
 	memset(reply, 1, sizeof(reply));
 	result = emu_request(request, reply, sizeof(reply), &length);
 	if (result == EMU_NO_PORT) {

@@ -6,7 +6,7 @@
 #ifndef RMPOPT_EMU_H
 #define RMPOPT_EMU_H
 
-/* The emulator takes these numbers from here: see ../src/header.rs. */
+/* The emulator reads these numbers from this text: see ../src/header.rs. */
 #define EMU_EAX		0x52504f50u
 #define EMU_ECX		0x54534554u
 #define EMU_THERE	0x21454d55u
@@ -16,11 +16,11 @@
 
 /*
  * Sends @request, a string of less than EMU_MAX_REQUEST bytes, and fills @reply,
- * which is not terminated. Both have to be mapped, and @reply written to once
- * before, because the port does not fault pages in.
+ * which is not terminated. Both must be mapped, and the caller must have written to
+ * @reply before, because the port does not fault pages in.
  *
- * Returns 0 for done, 1 for refused (the reply says why), EMU_NO_PORT where
- * there is no such host. @length is set unless there is no port.
+ * Returns 0 if the request was carried out, 1 if it was refused (the reply says
+ * why), EMU_NO_PORT where there is no port. Sets @length unless there is no port.
  */
 static inline int emu_request(const char *request, char *reply,
 			      unsigned long size, unsigned long *length)

@@ -5,9 +5,9 @@
  *
  * The device is QEMU's ivshmem-doorbell: its BAR 2 is plain shared memory, and
  * an eventfd raises its MSI-X interrupt. QEMU gets both from an ivshmem server
- * when it creates the device. All that the server says is known beforehand: it
- * is written into a socket pair here, and QEMU is started in this process with
- * the other end. The plugin finds the descriptors by their numbers.
+ * when it creates the device. All messages of the server are known beforehand:
+ * this program writes them into a socket pair, and then executes QEMU with the
+ * other end. The plugin finds the descriptors by their numbers.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -27,8 +27,8 @@
 #define EVENT	23
 
 /*
- * The size of BAR 2, and what lies in it at first. The plugin takes the size and
- * the mark from here: see src/header.rs.
+ * The size of BAR 2, and its content at the start. The plugin reads the size and
+ * the mark from this text: see src/header.rs.
  */
 #define BAR_BYTES	0x100000
 #define MARK		"rmpopt-psp-bar2"
@@ -41,7 +41,7 @@ static void die(const char *what)
 	exit(64);
 }
 
-/* A descriptor under a number of its own; it stays open in QEMU. */
+/* Gives a descriptor a fixed number. The descriptor stays open in QEMU. */
 static void put_at(int fd, int number)
 {
 	if (dup2(fd, number) < 0)
@@ -49,7 +49,7 @@ static void put_at(int fd, int number)
 	close(fd);
 }
 
-/* A message of the ivshmem server: 8 bytes, and perhaps a descriptor. */
+/* Sends a message of the ivshmem server: 8 bytes, and perhaps a descriptor. */
 static void say(int64_t number, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = "";
@@ -94,7 +94,7 @@ int main(int argc, char **argv)
 		die("eventfd");
 	put_at(fd, EVENT);
 
-	/* Version, the client's number, the memory, the client's one vector. */
+	/* The version, the client's number, the memory, the client's only vector. */
 	say(0, -1);
 	say(0, -1);
 	say(-1, MEMORY);
