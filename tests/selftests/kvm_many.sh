@@ -7,7 +7,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/kvm.sh"
-begin 73
+begin "$(hard 73 50)"
 require_emulator
 require_rmpopt
 require_cpus 8
@@ -170,10 +170,10 @@ agree "in the end"
 
 is "launches and ends" "$launched $ended" "$LAUNCHES $LAUNCHES"
 is "killed" $killed $((LAUNCHES / 3))
-at_least "in the middle of their launch" $early 5
+at_least "in the middle of their launch" $early "$(hard 5 1)"
 is "launches that failed" $failed 0
-at_least "passes asked for" $passes 5
-at_least "CPUs that went or came" $switched 20
+at_least "passes asked for" $passes "$(hard 5 1)"
+at_least "CPUs that went or came" $switched "$(hard 20 2)"
 is "reloads of kvm_amd" $reloads $((LAUNCHES / RELOAD_EVERY))
 is "no core was taken out" "$(log_count 'taken out')" 0
 
