@@ -256,6 +256,9 @@ pub struct Export {
     /// Replace FILE at once, for node_exporter's textfile collector
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
+    /// Answer a Prometheus that asks at HOST:PORT, at /metrics, until a signal comes; nobody has to log in there
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "output")]
+    pub listen: Option<String>,
 }
 
 /// Formats of metrics.

@@ -18,6 +18,7 @@ use rustix::process::{kill_process, Pid, Signal};
 use serde_json::{json, Value};
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -200,19 +201,26 @@ impl Recording {
     }
 
     /// Asks it to end; what it said, and the lines of its file.
-    fn end(self, signal: Signal) -> (String, Vec<Value>) {
+    fn end(&mut self, signal: Signal) -> (String, Vec<Value>) {
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         kill_process(pid.expect("a process"), signal).expect("the program is there");
-        let text = {
-            let file = self.file.clone();
-            let output = self.child.wait_with_output().expect("the program");
-            assert_eq!(output.status.code(), Some(0));
-            let out = String::from_utf8(output.stdout).expect("text");
-            (out, fs::read_to_string(file).expect("the record"))
-        };
-        let lines = text.1.lines();
+        let status = self.child.wait().expect("the program");
+        assert_eq!(status.code(), Some(0));
+        let mut said = String::new();
+        let out = self.child.stdout.as_mut().expect("its output");
+        out.read_to_string(&mut said).expect("text");
+        let text = self.text();
+        let lines = text.lines();
         let lines = lines.map(|line| serde_json::from_str(line).expect("JSON"));
-        (text.0, lines.collect())
+        (said, lines.collect())
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        // It has ended, but where a test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `export prometheus`: metrics for node_exporter's textfile collector.
+//! `export prometheus`: metrics, printed or for node_exporter's textfile collector; `serve` has --listen.
 
 use crate::{
     cli,
@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Prints the metrics, or writes them to a file at once: who reads it sees the old ones or the new ones.
+/// Prints the metrics, serves them, or writes them to a file at once: who reads it sees the old ones or the new ones.
 ///
 /// Where the module is not loaded the metrics say so, and the program ends well: a monitor has to be told.
 ///
@@ -27,7 +27,11 @@ pub fn run(root: &Root, _: &Output, arguments: &cli::Export) -> Result<Code> {
     let cli::Export {
         format: cli::Format::Prometheus,
         output,
+        listen,
     } = arguments;
+    if let Some(address) = listen {
+        return super::serve::run(root, address);
+    }
     let report = super::status::collect(root)?;
     let text = show::prometheus::text(&report);
     match output {

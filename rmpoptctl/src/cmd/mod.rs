@@ -15,6 +15,7 @@ pub mod record;
 pub mod replay;
 pub mod rmp;
 mod screen;
+mod serve;
 pub mod set;
 pub mod status;
 pub mod timeline;
