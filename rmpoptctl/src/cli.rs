@@ -2,9 +2,12 @@
 
 //! The command line: definitions only. Manual pages and completions are made of them.
 
-use crate::collect::{
-    extent::{self, Extent},
-    time,
+use crate::{
+    cmd::what_if,
+    collect::{
+        extent::{self, Extent},
+        time,
+    },
 };
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -246,6 +249,17 @@ pub struct Advise {
     /// How many GiBs to name
     #[arg(long, value_name = "NUMBER", default_value_t = 10)]
     pub top: usize,
+    /// Reckon what would be free if the pages of these GiBs lay elsewhere on their nodes, as in --what-if=5,8-11;
+    /// without GIBS, those that are named
+    #[arg(
+        long,
+        value_name = "GIBS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = what_if::BEST,
+        value_parser = what_if::parse
+    )]
+    pub what_if: Option<what_if::Which>,
 }
 
 /// Arguments of `export`.

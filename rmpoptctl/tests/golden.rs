@@ -170,6 +170,31 @@ fn advise() {
     );
 }
 
+#[test]
+fn what_if() {
+    on_all("advise.what-if", &["advise", "--what-if"]);
+    let zen6 = state("zen6");
+    golden("zen6.advise.what-if.5", &zen6, &["advise", "--what-if=5"]);
+    let json = ["advise", "--what-if=5-6", "--json"];
+    golden("zen6.advise.what-if.json", &zen6, &json);
+    golden("zen6.advise.what-if.rmp", &zen6, &["advise", "--what-if=1"]);
+    golden(
+        "zen6.advise.what-if.hole",
+        &zen6,
+        &["advise", "--what-if=2"],
+    );
+    golden(
+        "zen6.advise.what-if.free",
+        &zen6,
+        &["advise", "--what-if=0"],
+    );
+    golden(
+        "zen6.advise.what-if.none",
+        &zen6,
+        &["advise", "--what-if=x"],
+    );
+}
+
 /// Without a terminal there is no screen to fill.
 #[test]
 fn watch_needs_a_terminal() {

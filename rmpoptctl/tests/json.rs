@@ -55,6 +55,7 @@ fn what_is_printed_keeps_to_the_schema() {
             &["rmp", "--occupancy"],
             &["guests"],
             &["advise"],
+            &["advise", "--what-if"],
             &["doctor"],
         ] {
             let done = run(&state(name), &[arguments, &["--json"]].concat());

@@ -2,9 +2,11 @@
 
 //! `advise`: which regions are lost to how few pages, and what moving these would win.
 
+use super::what_if::{self, WhatIf, Which};
 use crate::{
     cli,
     collect::{
+        list::List,
         rmp::{self, Occupancy},
         Root,
     },
@@ -32,6 +34,9 @@ pub struct Report {
     pub nodes: BTreeMap<u32, Packed>,
     /// GiBs that can be won, those with the fewest pages first.
     pub best: Vec<Candidate>,
+    /// What --what-if says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub what_if: Option<WhatIf>,
 }
 
 /// The pages of a node's guests, side by side.
@@ -69,10 +74,22 @@ const PAGES: u64 = 1 << 18;
 ///
 /// # Errors
 ///
-/// Files cannot be read; SNP is off.
+/// Files cannot be read; SNP is off; a GiB of --what-if cannot be won.
 pub fn run(root: &Root, output: &Output, arguments: &cli::Advise) -> Result<Code> {
     root.require_module()?;
-    let report = examine(&rmp::occupancy(root)?, arguments.top);
+    let occupancy = rmp::occupancy(root)?;
+    let mut report = examine(&occupancy, arguments.top);
+    if let Some(which) = &arguments.what_if {
+        let gibs = match which {
+            Which::These(gibs) => gibs.clone(),
+            Which::Best => {
+                let mut best: Vec<u32> = report.best.iter().map(|one| one.gib).collect();
+                best.sort_unstable();
+                List::of(best)
+            }
+        };
+        report.what_if = Some(what_if::reckon(&occupancy, gibs)?);
+    }
     let text = show::advise::text(&report, output.style);
     output.print(Data::Advise(report), |_| text)?;
     Ok(Code::Done)
@@ -82,9 +99,13 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
+/// Whether guests alone hold it.
+pub fn by_guests(o: &Occupancy) -> bool {
+    o.guest != 0 && o.held_by.iter().all(|who| who == "guest")
+}
+
 fn examine(occupancy: &[Occupancy], top: usize) -> Report {
-    let by_guests = |o: &&Occupancy| o.guest != 0 && o.held_by.iter().all(|who| who == "guest");
-    let mut held: Vec<&Occupancy> = occupancy.iter().filter(by_guests).collect();
+    let mut held: Vec<&Occupancy> = occupancy.iter().filter(|o| by_guests(o)).collect();
     held.sort_by_key(|o| (o.guest, o.gib));
     let fixed = occupancy
         .iter()
@@ -118,5 +139,6 @@ fn examine(occupancy: &[Occupancy], top: usize) -> Report {
         pages: held.iter().fold(0, |n, o| n.saturating_add(o.guest)),
         nodes,
         best,
+        what_if: None,
     }
 }

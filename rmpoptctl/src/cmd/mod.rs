@@ -20,6 +20,7 @@ pub mod set;
 pub mod status;
 pub mod timeline;
 pub mod watch;
+pub mod what_if;
 
 use crate::{
     cli::{Cli, Command},
