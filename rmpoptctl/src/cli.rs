@@ -87,6 +87,8 @@ pub enum Command {
     Guests(Guests),
     /// Which memory is lost to how few pages of guests, and what moving them would win
     Advise(Advise),
+    /// Measure what RMPOPT brings here: writes to memory that is optimised, and to memory that is not
+    Gain(Gain),
     /// Check each precondition from the firmware's set-up to the module, and say what to do
     Doctor,
     /// Print metrics
@@ -262,6 +264,34 @@ pub struct Advise {
     pub what_if: Option<what_if::Which>,
 }
 
+/// Arguments of `gain`.
+#[derive(Args, Debug)]
+pub struct Gain {
+    /// How much memory to take, with one of M, G behind it: more of it lies in more GiBs
+    #[arg(long, value_name = "SIZE", default_value = "1G", value_parser = size)]
+    pub size: u64,
+    /// How often each kind of memory is written to
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub rounds: u16,
+    /// The CPU that writes
+    #[arg(long, default_value_t = 0)]
+    pub cpu: u32,
+    /// Pages: the smaller ones miss the TLB more often, and the check comes with the miss
+    #[arg(long, default_value = "4k")]
+    pub pages: Pages,
+}
+
+/// Sizes of pages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Pages {
+    /// 4 KiB
+    #[value(name = "4k")]
+    Small,
+    /// 2 MiB, where the kernel finds some
+    #[value(name = "2m")]
+    Huge,
+}
+
 /// Arguments of `export`.
 #[derive(Args, Debug)]
 pub struct Export {
@@ -292,6 +322,12 @@ pub struct Generate {
 /// A range as it goes to the kernel.
 fn range(text: &str) -> anyhow::Result<String> {
     extent::parse(text).map(|_| text.to_owned())
+}
+
+/// Memory for `gain`.
+fn size(text: &str) -> anyhow::Result<u64> {
+    let bytes = extent::bytes(text).filter(|bytes| (1 << 20..=1 << 40).contains(bytes));
+    bytes.context("not from 1M to 1T")
 }
 
 /// A physical address: decimal, hexadecimal, or with K, M, G, T behind it.

@@ -35,6 +35,8 @@ pub enum Data {
     Guests(cmd::guests::Report),
     /// Of `advise`.
     Advise(cmd::advise::Report),
+    /// Of `gain`.
+    Gain(cmd::gain::Report),
     /// Of `doctor`.
     Doctor(cmd::doctor::Report),
 }

@@ -195,6 +195,13 @@ fn what_if() {
     );
 }
 
+/// It measures a machine, and a saved state is none.
+#[test]
+fn gain() {
+    golden("zen6.gain", &state("zen6"), &["gain"]);
+    golden("zen6.gain.size", &state("zen6"), &["gain", "--size=1K"]);
+}
+
 /// Without a terminal there is no screen to fill.
 #[test]
 fn watch_needs_a_terminal() {

@@ -6,6 +6,7 @@ pub mod advise;
 pub mod columns;
 pub mod doctor;
 pub mod export;
+pub mod gain;
 pub mod generate;
 pub mod get;
 pub mod guests;
@@ -50,6 +51,7 @@ pub fn run(arguments: Cli) -> Result<Code> {
         Command::Rmp(arguments) => rmp::run(&root, &output, &arguments),
         Command::Guests(arguments) => guests::run(&root, &output, &arguments),
         Command::Advise(arguments) => advise::run(&root, &output, &arguments),
+        Command::Gain(arguments) => gain::run(&root, &output, &arguments),
         Command::Doctor => doctor::run(&root, &output),
         Command::Export(arguments) => export::run(&root, &output, &arguments),
         Command::Generate(arguments) => generate::run(&arguments),

@@ -14,6 +14,7 @@ pub mod list;
 pub mod machines;
 pub mod memory;
 pub mod module;
+pub mod placed;
 pub mod processor;
 pub mod record;
 pub mod rmp;

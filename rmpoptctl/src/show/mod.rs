@@ -6,6 +6,7 @@
 
 pub mod advise;
 pub mod doctor;
+pub mod gain;
 pub mod guests;
 pub mod heat;
 pub mod html;
