@@ -26,9 +26,9 @@ regions=$(ram_regions | wc -l)
 
 # Where the cores still say "optimised" it reports and does not scan.
 echo 0 >$CONFIG/full_check_s
+looks=$(stat self_checks)
 emu reset >/dev/null
 checks=$(stat checks)
-looks=$(stat self_checks)
 sleep 2
 is "0: no check" "$(stat checks)" "$checks"
 at_most "nothing is asked but one core, for a look now and then" "$(emu get rmpopt.report)" \

@@ -410,6 +410,14 @@ tables_agree()
 	is "$1" "$(diff /tmp/table.emulator /tmp/table.module | head -8)" ""
 }
 
+# same_tables: the same as a question, for "within": where the thread may act between the two.
+same_tables()
+{
+	table >/tmp/table.module
+	emulator_table >/tmp/table.emulator
+	cmp -s /tmp/table.emulator /tmp/table.module
+}
+
 # free_regions: those that have RAM and no assigned page, as the emulator knows. Without
 # it the module's census does: that reads the RMP itself, whatever RMPOPT has found.
 free_regions()

@@ -64,8 +64,8 @@ echo 0 >$CONFIG/full_check_s
 
 # A look is one core's. The others are left alone.
 poll 60 idle
-emu reset >/dev/null
 looks=$(stat self_checks)
+emu reset >/dev/null
 sleep 4
 is "no verify" "$(emu get rmpopt.verify)" 0
 at_least "looks" "$(stat self_checks)" $((looks + 1))
