@@ -32,11 +32,17 @@ is "insmod" "$(try insmod "$MODULE")" ok
 within 60 "the thread gets no memory, and asks again" again
 is "it has said so once" "$(log_count 'no memory to work with (-12)')" 1
 is "enabled reads 1" "$(cat $CONFIG/enabled)" 1
+# The emulator has switched RMPOPT off before. A processor keeps what an earlier load has
+# left, until SNP is shut down.
+emulated on
 is "nothing is optimised" "$(table | grep -vc ' none$')" 0
+emulated off
 is "action: 1" "$(try write $CONFIG/action 1)" ok
 is "enabled: 0 is answered" "$(try write $CONFIG/enabled 0)" ok
 is "enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+emulated on
 is "still nothing is optimised" "$(table | grep -vc ' none$')" 0
+emulated off
 echo 0 >$FAIL/on
 within 60 "there is memory: all is optimised" filled
 tables_agree "the table is what the cores have"
