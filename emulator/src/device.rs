@@ -218,6 +218,7 @@ mod tests {
     use crate::model::switches::Switches;
     use crate::model::tests::{config, Ram};
     use crate::model::{Config, Phase};
+    use std::sync::atomic::AtomicU32;
 
     const BAR: u64 = 768 * REGION;
     const SNP_DF_FLUSH: u32 = 0x84;
@@ -225,8 +226,11 @@ mod tests {
 
     /// A device whose lines lead to a file, and a machine for which the kernel has set SnpEn.
     fn device() -> (Device, Machine, Ram) {
-        let file = |name| {
-            let name = format!("rmpopt-device-{}-{name}", std::process::id());
+        // Tests run at the same time in one process: each file has a number of its own.
+        static FILES: AtomicU32 = AtomicU32::new(0);
+        let file = || {
+            let number = FILES.fetch_add(1, Ordering::Relaxed);
+            let name = format!("rmpopt-device-{}-{number}", std::process::id());
             let path = std::env::temp_dir().join(name);
             let file = File::options()
                 .read(true)
@@ -247,8 +251,8 @@ mod tests {
         let mut machine = Machine::new(config, Switches::default(), &ram).unwrap();
         machine.snp_prepare();
         let lines = Lines {
-            registers: file("registers"),
-            event: file("event"),
+            registers: file(),
+            event: file(),
         };
         (Device::new(lines), machine, ram)
     }
