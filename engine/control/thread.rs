@@ -320,7 +320,7 @@ impl Control {
                 Some("SNP has come on, all of memory is attempted")
             }
             (Some(Snp::On), Snp::Off) => Some("SNP has gone off, waiting until it is on again"),
-            (Some(Snp::On) | None, Snp::Initialising) => {
+            (Some(Snp::On | Snp::Off) | None, Snp::Initialising) => {
                 Some("SNP_INIT is not over, waiting until it is")
             }
             _ => None,
