@@ -6,7 +6,7 @@ use core::ops::Range;
 
 /// One word of a bitmap: the kernel's atomics in the module, the standard library's in host tests.
 ///
-/// No operation orders other memory accesses. The caller that hands a bitmap to another core must order them.
+/// No operation orders other memory accesses. A caller that gives a bitmap to another core must order them.
 pub(crate) trait Word {
     /// The value at this moment.
     fn get(&self) -> u64;
