@@ -9,6 +9,9 @@ mod cli;
 mod cmd;
 mod collect;
 mod exit;
+#[cfg(test)]
+#[allow(clippy::expect_used, reason = "a test fails by it")]
+mod golden;
 mod output;
 mod show;
 mod signals;

@@ -12,7 +12,7 @@
 mod support;
 
 use std::fs;
-use support::{copy, folder, golden, put, run, same, state};
+use support::{copy, folder, golden, picture, put, run, same, state};
 
 /// The saved states: see `save` and README.md.
 const STATES: [&str; 5] = ["zen6", "zen5", "zen4", "unloaded", "none"];
@@ -98,19 +98,13 @@ fn map() {
     golden("zen6.map.wrong", &zen6, &["map", "--range=2G"]);
 }
 
-/// What is written is what is printed, and the page loads nothing.
 #[test]
 fn map_as_pictures() {
     let folder = folder("pictures");
     for (option, name) in [("--svg", "zen6.svg"), ("--html", "zen6.html")] {
-        let file = folder.join(name);
-        let argument = format!("{option}={}", file.display());
-        let run = run(&state("zen6"), &["map", &argument]);
-        assert_eq!((run.code, run.out.as_str()), (0, ""), "{}", run.err);
-        let text = fs::read_to_string(&file).expect("the picture");
-        same(name, &text);
-        let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
-        assert!(!elsewhere.contains("//"), "{name} names another place");
+        picture(&folder, name, |file| {
+            run(&state("zen6"), &["map", &format!("{option}={file}")])
+        });
     }
 }
 

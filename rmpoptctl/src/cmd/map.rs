@@ -77,7 +77,7 @@ pub fn run(root: &Root, output: &Output, arguments: &cli::Map) -> Result<Code> {
         return Ok(Code::Done);
     }
     let width = usize::from(arguments.width);
-    let map = collect(root, arguments, width.saturating_sub(show::heat::LABEL + 1))?;
+    let map = collect(root, arguments, width.saturating_sub(show::grid::LABEL + 1))?;
     if arguments.raw {
         put(&show::heat::raw(&map))?;
         return Ok(Code::Done);
@@ -93,7 +93,7 @@ fn in_time(output: &Output, arguments: &cli::Map, record: &Path) -> Result<Code>
     let wanted = Wanted {
         from: arguments.from.map(ms),
         until: arguments.until.map(ms),
-        columns: width.saturating_sub(show::heat::LABEL + 1),
+        columns: width.saturating_sub(show::grid::LABEL + 1),
         rows: usize::from(arguments.rows),
         range: arguments.range,
         node: arguments.node,

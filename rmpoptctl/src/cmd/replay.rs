@@ -206,7 +206,7 @@ fn whole(timeline: &Timeline) -> View {
 }
 
 fn wanted(view: Option<View>, (width, height): (u16, u16), at: u64) -> Wanted {
-    let width = usize::from(width).saturating_sub(show::heat::LABEL + 3);
+    let width = usize::from(width).saturating_sub(show::grid::LABEL + 3);
     Wanted {
         from: view.map(|view| view.time.0),
         until: view.map(|view| view.time.1),
@@ -267,7 +267,7 @@ fn farther((from, until): (u64, u64), all: (u64, u64)) -> (u64, u64) {
 #[allow(clippy::expect_used, reason = "a test fails by them")]
 mod tests {
     use super::{earlier, farther, later, narrow, nearer, wide, Replay};
-    use crate::{cli, show};
+    use crate::{cli, golden::golden, show};
     use ratatui::{backend::TestBackend, crossterm::event::KeyCode, Terminal};
     use std::path::Path;
 
@@ -288,16 +288,6 @@ mod tests {
             .draw(|frame| show::replay::draw(frame, &replay.model, style))
             .expect("it is drawn");
         terminal.backend().to_string()
-    }
-
-    fn golden(name: &str, text: &str) {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-        let file = tests.join("golden").join(name);
-        if std::env::var_os("RMPOPTCTL_BLESS").is_some() {
-            std::fs::write(&file, text).expect("the golden file is written");
-        }
-        let wanted = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(wanted == text, "{}:\n{text}", file.display());
     }
 
     #[test]

@@ -177,7 +177,7 @@ impl Watch<'_> {
         map::collect(
             self.root,
             &arguments,
-            width.saturating_sub(show::heat::LABEL + 1),
+            width.saturating_sub(show::grid::LABEL + 1),
         )
     }
 
@@ -270,6 +270,7 @@ mod tests {
     use crate::{
         cmd::{guests, map, status},
         collect::{list::List, table},
+        golden::golden,
         show,
     };
     use ratatui::{backend::TestBackend, Terminal};
@@ -353,16 +354,6 @@ mod tests {
             .draw(|frame| show::watch::draw(frame, &model, style))
             .expect("it is drawn");
         terminal.backend().to_string()
-    }
-
-    fn golden(name: &str, text: &str) {
-        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-        let file = tests.join("golden").join(name);
-        if std::env::var_os("RMPOPTCTL_BLESS").is_some() {
-            std::fs::write(&file, text).expect("the golden file is written");
-        }
-        let wanted = std::fs::read_to_string(&file).unwrap_or_default();
-        assert!(wanted == text, "{}:\n{text}", file.display());
     }
 
     #[test]

@@ -2,15 +2,15 @@
 
 //! The map in a terminal: a heat map of blocks.
 
-use super::style::{percent, ratio, Style, Tone};
+use super::{
+    grid::{self, LABEL},
+    style::{percent, ratio, Style, Tone},
+};
 use crate::cmd::{
     columns::Column,
     map::{Map, Row},
 };
 use std::fmt::Write;
-
-/// Columns of a row's name.
-pub const LABEL: usize = 13;
 
 /// Characters from one number of the scale to the next, at least.
 const TICKS: usize = 10;
@@ -129,7 +129,10 @@ pub fn picture(map: &Map, style: Style, width: usize) -> String {
     scale(&mut out, map, zoom);
     for row in &map.rows {
         let _ = write!(out, "{:LABEL$} ", row.label);
-        cells(&mut out, map, row, style, zoom);
+        let cells = map.columns.iter().zip(&row.pairs);
+        let levels = cells.map(|(column, n)| Level::of(row, column, *n));
+        let glyphs = levels.map(|level| (level.glyph(), level.tone()));
+        grid::runs(&mut out, glyphs, style, zoom);
         out.push('\n');
     }
     memory_nodes(&mut out, map, zoom);
@@ -152,46 +155,13 @@ fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
 }
 
-/// Neighbours of one level share their colour's escape sequence.
-fn cells(out: &mut String, map: &Map, row: &Row, style: Style, zoom: usize) {
-    let mut cells = map.columns.iter().zip(&row.pairs);
-    let mut run = String::new();
-    let mut before = None;
-    loop {
-        let level = cells.next().map(|(column, n)| Level::of(row, column, *n));
-        if level != before {
-            if let Some(level) = before {
-                out.push_str(&style.paint(level.tone(), &run));
-            }
-            run.clear();
-            before = level;
-        }
-        match level {
-            Some(level) => run.extend(std::iter::repeat_n(level.glyph(), zoom)),
-            None => return,
-        }
-    }
-}
-
 /// The GiBs at which columns begin, where there is room.
 fn scale(out: &mut String, map: &Map, zoom: usize) {
-    let mut line = format!("{:LABEL$} ", "GiB");
-    let (mut written, mut next) = (0, 0);
-    for (column, at) in map.columns.iter().zip((0..).step_by(zoom)) {
-        if at < next || column.ram_gib == 0 {
-            continue;
-        }
-        let text = column.first_gib.to_string();
-        if at > 0 && at + text.len() > map.columns.len() * zoom {
-            break;
-        }
-        line.extend(std::iter::repeat_n(' ', at - written));
-        line.push_str(&text);
-        written = at + text.len();
-        next = at + TICKS.max(text.len() + 2);
-    }
-    out.push_str(line.trim_end());
-    out.push('\n');
+    let columns = map.columns.iter().zip((0..).step_by(zoom));
+    let marks = columns
+        .filter(|(column, _)| column.ram_gib != 0)
+        .map(|(column, at)| (at, column.first_gib.to_string()));
+    grid::scale(out, "GiB", map.columns.len() * zoom, TICKS, marks);
 }
 
 /// On which node the memory is.

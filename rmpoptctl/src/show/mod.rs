@@ -7,6 +7,7 @@
 pub mod advise;
 pub mod doctor;
 pub mod gain;
+pub mod grid;
 pub mod guests;
 pub mod heat;
 pub mod html;

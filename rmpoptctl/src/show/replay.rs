@@ -3,7 +3,7 @@
 //! The full screen of `replay`.
 
 use super::{
-    heat::LABEL,
+    grid::LABEL,
     style::{count, percent, Style},
     time::{span, utc},
     timeline::{self, label, ABOVE},

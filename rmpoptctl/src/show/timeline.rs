@@ -3,7 +3,8 @@
 //! Memory against time in a terminal: a row for each part of memory, a column for each part of time.
 
 use super::{
-    heat::{Level, LABEL, WIDEST},
+    grid::{self, LABEL},
+    heat::{Level, WIDEST},
     style::{count, percent, Style, Tone},
     time::{span, utc},
 };
@@ -57,7 +58,7 @@ pub fn picture(timeline: &Timeline, style: Style, width: usize) -> String {
         // Writing to a String does not fail.
         let _ = write!(out, "{:LABEL$} ", label(row));
         let cells = timeline.columns.iter().filter_map(|span| span.cells.get(i));
-        runs(&mut out, cells.map(|cell| glyph(row, cell)), style, zoom);
+        grid::runs(&mut out, cells.map(|cell| glyph(row, cell)), style, zoom);
         out.push('\n');
     }
     let mut legend: Vec<String> = Vec::new();
@@ -110,41 +111,10 @@ fn heading(timeline: &Timeline) -> String {
 
 /// The moments at which columns begin, where there is room: since the record began.
 fn scale(out: &mut String, timeline: &Timeline, zoom: usize) {
-    let mut line = format!("{:LABEL$} ", "GiB   time");
-    let (mut written, mut next) = (0, 0);
-    for (column, at) in timeline.columns.iter().zip((0..).step_by(zoom)) {
-        if at < next {
-            continue;
-        }
-        let text = format!("+{}", span(column.from_ms));
-        if at > 0 && at + text.len() > timeline.columns.len() * zoom {
-            break;
-        }
-        line.extend(std::iter::repeat_n(' ', at - written));
-        line.push_str(&text);
-        written = at + text.len();
-        next = at + TICKS.max(text.len() + 2);
-    }
-    out.push_str(line.trim_end());
-    out.push('\n');
-}
-
-/// Neighbours that are drawn the same share their colour's escape sequence.
-fn runs(out: &mut String, glyphs: impl Iterator<Item = (char, Tone)>, style: Style, zoom: usize) {
-    let mut run = String::new();
-    let mut before: Option<(char, Tone)> = None;
-    for glyph in glyphs {
-        if before.is_some_and(|before| before != glyph) {
-            let tone = before.map_or(Tone::Dim, |(_, tone)| tone);
-            out.push_str(&style.paint(tone, &run));
-            run.clear();
-        }
-        run.extend(std::iter::repeat_n(glyph.0, zoom));
-        before = Some(glyph);
-    }
-    if let Some((_, tone)) = before {
-        out.push_str(&style.paint(tone, &run));
-    }
+    let columns = timeline.columns.iter().zip((0..).step_by(zoom));
+    let marks = columns.map(|(column, at)| (at, format!("+{}", span(column.from_ms))));
+    let width = timeline.columns.len() * zoom;
+    grid::scale(out, "GiB   time", width, TICKS, marks);
 }
 
 /// For scripts: a line for each cell.

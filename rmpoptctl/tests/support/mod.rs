@@ -64,6 +64,17 @@ pub fn golden(name: &str, root: &Path, arguments: &[&str]) {
     same(name, &text);
 }
 
+/// Compares the picture that `draw` writes into the file with the golden file. It loads nothing from elsewhere.
+pub fn picture(folder: &Path, name: &str, draw: impl FnOnce(&str) -> Run) {
+    let file = folder.join(name);
+    let run = draw(&file.display().to_string());
+    assert_eq!((run.code, run.out.as_str()), (0, ""), "{}", run.err);
+    let text = fs::read_to_string(&file).expect("the picture");
+    same(name, &text);
+    let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
+    assert!(!elsewhere.contains("//"), "{name} names another place");
+}
+
 /// Compares a text with the golden file.
 pub fn same(name: &str, text: &str) {
     let file = tests().join("golden").join(name);
