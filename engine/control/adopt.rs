@@ -133,6 +133,16 @@ impl Control {
         );
     }
 
+    /// Takes up, before a pass of the module, which of the waiting regions the kernel's own pass has won. It can
+    /// have won any only where the module waits for longer than the kernel does.
+    pub(super) fn take_up_native_pass(&self, memory: &mut Memory) {
+        let timing = self.settings.timing();
+        if self.owner() == Owner::Kernel && timing.delay.min(timing.max_delay) >= WATCH {
+            let adopted = self.ask_cores(memory, true);
+            self.dirty.count_native_pass(adopted.new);
+        }
+    }
+
     /// Asks the cores what the passes of a kernel with RMPOPT of its own have won. The thread does so only while
     /// that is unknown and no pass or check of the module finds it out. Returns the milliseconds until the next
     /// look; `None` where no look is needed.

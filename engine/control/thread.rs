@@ -255,6 +255,7 @@ impl Control {
     fn perform(&self, memory: &mut Memory, survey: &Survey, task: Task) {
         match task {
             Task::Queue => {
+                self.take_up_native_pass(memory);
                 if self.dirty.take_queue(survey, self) {
                     self.pass(memory, Attempt::Dirty, Reason::GivenBack);
                 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# Shared by dirt_*.sh: reads the module's counters and statistics.
+# Shared by the scripts about guests: reads the module's counters, statistics and states.
 
 all=$(cat /sys/devices/system/cpu/online)
 STORM=/sys/kernel/debug/rmp_storm
@@ -33,6 +33,20 @@ region()
 won()
 {
 	[ "$(table_of "$1")" = "$(cat /sys/devices/system/cpu/online)" ]
+}
+
+# full: all free regions are optimised on all CPUs, and nothing is under way.
+full()
+{
+	idle && [ "$(table | grep -c " $all\$")" = "$(free_regions | wc -l)" ]
+}
+
+# states: the states of all CPUs, each once.
+states()
+{
+	for cpu in $(cpus); do
+		field "$cpu" state
+	done | sort -u
 }
 
 # The first and the last optimised region above 4 GiB.

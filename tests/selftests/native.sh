@@ -4,23 +4,11 @@
 # The module beside a kernel that has RMPOPT of its own, which native_rmpopt.ko simulates.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
-begin 105
+begin 113
 require_emulator
 require_rmpopt
 require_test_module native_rmpopt
 require_test_module snp_guest
-
-full()
-{
-	idle && [ "$(table | grep -c " $all\$")" = "$(free_regions | wc -l)" ]
-}
-
-states()
-{
-	for cpu in $(cpus); do
-		field "$cpu" state
-	done | sort -u
-}
 
 # status_of KEY: a value of the file status.
 status_of()
@@ -126,6 +114,23 @@ is "assist, auto=0: nobody wins it back" "$(table_of "$one")" none
 echo 1 >$NATIVE/pass
 within 60 "assist, auto=0: a pass of the kernel's is seen" seen 2
 echo 1 >$CONFIG/auto
+
+# A module that waits for longer than the kernel does: what the kernel wins first is counted apart.
+poll 60 idle
+echo 12000 >$CONFIG/delay_ms
+echo 12000 >$CONFIG/max_delay_ms
+is "assist, slow: a guest" "$(guest assign "$one" 2m 4 5)" ok
+is "assist, slow: it ends" "$(guest release "$one")" ok
+echo 1 >$NATIVE/pass
+is "assist, slow: the kernel's pass wins the region" "$(table_of "$one")" "$all"
+emu reset >/dev/null
+within 60 "assist, slow: a pass of the kernel's is seen" seen 3
+is "assist, slow: what it has won" "$(stat native_won)" 3
+is "assist, slow: the region" "$(region "$one" state)" optimised
+poll 60 idle
+is "assist, slow: nothing is attempted again" "$(verifies)" 0
+echo 500 >$CONFIG/delay_ms
+echo 5000 >$CONFIG/max_delay_ms
 is "assist: rmmod" "$(try rmmod rmpopt)" ok
 is "assist: nothing is said to stay" "$(log_count stays)" 0
 ok "assist: RMPOPT_BASE is as it was" all_cores 1

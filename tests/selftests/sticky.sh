@@ -19,19 +19,6 @@ switch_cpu()
 	echo "$2" >"/sys/devices/system/cpu/cpu$1/online"
 }
 
-# full: all free regions are optimised on all CPUs, and nothing is under way.
-full()
-{
-	idle && [ "$(table | grep -c " $all\$")" = "$(free_regions | wc -l)" ]
-}
-
-states()
-{
-	for cpu in $(cpus); do
-		field "$cpu" state
-	done | sort -u
-}
-
 # mark: what is counted from here on.
 mark()
 {
@@ -170,7 +157,7 @@ for sticky in ignored gp clear; do
 		no_splat "$what: the kernel log is clean"
 	done
 done
-emu switch enable_sticky ignored >/dev/null
+sticky_as_booted
 emu switch base_moves yes >/dev/null
 rmmod snp_guest
 finish

@@ -174,27 +174,27 @@ want: $3" ;;
 	esac
 }
 
-# Something that is no number is never within a limit.
+# bounded WHAT VALUE COMPARISON LIMIT SIGN WORDS: the comparison is -le or -ge. What is no
+# number is never within a limit.
+bounded()
+{
+	if unanswered "$1" "$2"; then
+		:
+	elif [ -n "$2" ] && [ "$2" "$3" "$4" ]; then
+		tap_pass "$1 ($2 $5 $4)"
+	else
+		tap_fail "$1" "got $2, $6 $4"
+	fi
+}
+
 at_most()
 {
-	if unanswered "$@"; then
-		:
-	elif [ -n "$2" ] && [ "$2" -le "$3" ]; then
-		tap_pass "$1 ($2 <= $3)"
-	else
-		tap_fail "$1" "got $2, at most $3"
-	fi
+	bounded "$1" "$2" -le "$3" "<=" "at most"
 }
 
 at_least()
 {
-	if unanswered "$@"; then
-		:
-	elif [ -n "$2" ] && [ "$2" -ge "$3" ]; then
-		tap_pass "$1 ($2 >= $3)"
-	else
-		tap_fail "$1" "got $2, at least $3"
-	fi
+	bounded "$1" "$2" -ge "$3" ">=" "at least"
 }
 
 within()
