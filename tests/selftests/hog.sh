@@ -159,6 +159,6 @@ load
 within 60 "the first pass ends" idle
 ok "core 1 has all" has 1
 unload
-emu switch enable_sticky ignored >/dev/null
+sticky_as_booted
 no_splat "the kernel log is clean"
 finish

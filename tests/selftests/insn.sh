@@ -18,7 +18,10 @@ esac
 
 unload
 log_mark
-insmod "$MODULES/rmp_insn.ko" model="$MODEL" || bail "rmp_insn.ko does not load"
+# A write that clears RMPOPT_EN is ignored, or raises #GP.
+clear_fault=0
+[ "$RMPOPT_STICKY" != gp ] || clear_fault=13
+insmod "$MODULES/rmp_insn.ko" model="$MODEL" clear_fault=$clear_fault || bail "rmp_insn.ko does not load"
 count=$(sed -n 's/^1\.\.//p' /sys/kernel/debug/rmp_insn/tap)
 # Three checks are added to the module's own.
 sed "s/^1\.\.$count\$/1..$((count + 3))/" /sys/kernel/debug/rmp_insn/tap

@@ -289,7 +289,7 @@ rmdir $CGROUP/apart
 umount $CGROUP
 
 tables_agree "the table is what the cores have"
-emu switch enable_sticky ignored >/dev/null
+sticky_as_booted
 unload
 no_splat "the kernel log is clean"
 finish

@@ -6,7 +6,7 @@
 /* offers.c: test_cpuid() compares with @model and sets what host.h says of CPUID. */
 void test_cpuid(const char *model);
 void test_msrs(void);
-void test_rmpopt_base(void);
+void test_rmpopt_base(unsigned int clear_fault);
 
 /* absent.c */
 void test_absent(void);

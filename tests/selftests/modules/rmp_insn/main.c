@@ -24,6 +24,10 @@ static char *model = "zen6";
 module_param(model, charp, 0400);
 MODULE_PARM_DESC(model, "processor that the host must turn out to be");
 
+static unsigned int clear_fault;
+module_param(clear_fault, uint, 0400);
+MODULE_PARM_DESC(clear_fault, "trap number of a write that clears RMPOPT_EN while SNP is on, 0: none");
+
 static struct dentry *dir;
 
 static void run_all(void)
@@ -46,7 +50,7 @@ static void run_all(void)
 	if (!has_rmpopt)
 		return;
 
-	test_rmpopt_base();
+	test_rmpopt_base(clear_fault);
 	test_rmpopt();
 	test_questions();
 	fresh_start();
