@@ -25,7 +25,9 @@ initialising()
 	[ "$(emu snp phase)" = initialising ]
 }
 
-# init WHAT COMMAND...: the command initialises SNP.
+# init WHAT COMMAND...: the command initialises SNP. Nobody asks the module for anything, but in
+# the first one.
+asks=1
 init()
 {
 	what=$1
@@ -37,7 +39,10 @@ init()
 	# What was before, at the legacy shutdown's RMP, is allowed.
 	emu reset >/dev/null
 	is "$what: nothing is optimised meanwhile" "$(table | grep -vc ' none$')" 0
-	is "$what: action" "$(try write $CONFIG/action 1)" ok
+	if [ "$asks" ]; then
+		is "$what: action" "$(try write $CONFIG/action 1)" ok
+		asks=
+	fi
 	ok "$what: SNP_INIT is still under way" initialising
 	is "$what: no RMPOPT and no write so far" \
 		"$(emu get rmpopt.verify) $(emu get rmpopt.report) $(emu get rmpopt_base.writes)" "0 0 0"
