@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: one smt
+# host: smt
+# hard: one
 # The administrator's controls: values, exact errors, and effects.
 . "$(dirname "$0")/tap.sh"
 begin 68

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: one smt
+# host: smt
+# hard: one
 # The status files: format, access, and files that are open while the module is unloaded.
 . "$(dirname "$0")/tap.sh"
 begin 43

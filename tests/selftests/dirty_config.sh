@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: one smt
+# host: smt
+# hard: one
 # The controls of passes that the thread starts without a request: values, exact errors, effect at once.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"

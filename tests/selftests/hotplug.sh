@@ -7,7 +7,7 @@ begin 52
 require_time
 require_rmpopt
 
-turns=100
+turns=$(hard 100 30)
 free=$(free_regions | tr '\n' ' ')
 
 # switch CPU 0|1: takes a CPU offline or brings it back.

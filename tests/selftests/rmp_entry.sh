@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: smt zen5 zen4
+# host: smt zen4
+# hard: zen5
 # The entry of a page: the address and its errors, every kind of entry, and 10,000
 # random pages, whose entries are those of the emulator.
 . "$(dirname "$0")/tap.sh"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# host: smt zen4
-# hard: zen5
+# host: zen4 zen5
+# hard: smt
 # Registers and segments: decoded as the firmware set them up, each fault by its
 # name, and random bytes in their place.
 . "$(dirname "$0")/tap.sh"
@@ -119,7 +119,7 @@ if [ "$MODEL" != zen4 ]; then
 			emu rst "$index" "$word"
 		done
 	}
-	for step in 3 16 60; do
+	for step in $(hard "3 16 60" 16); do
 		log_mark
 		look "random bytes in every ${step}. entry" hostile $step
 		at_least "random bytes in every ${step}. entry: faults" "$(grep -c '^issue: ' /tmp/segments)" 1
@@ -149,7 +149,7 @@ if [ "$MODEL" = zen4 ]; then
 		mend
 	done
 else
-	for base in 0x70002000 0x000fffffffe00000 0x1000000000000 0xfffff00000 0x2000 0xfee00000; do
+	for base in $(hard "0x000fffffffe00000 0xfffff00000 0x2000") 0x70002000 0x1000000000000 0xfee00000; do
 		look "RMP_BASE $base" emu msr $RMP_BASE $base
 		unload
 		mend

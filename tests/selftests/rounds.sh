@@ -73,7 +73,7 @@ at_least "moments at which both leaders have begun, and none is through" "$toget
 # them: each core scans for itself.
 yes 1 | head -n 1000 >/tmp/ones
 emu switch stored_result off
-for _ in 1 2 3 4 5 6 7 8 9 10; do
+for _ in $(seq 30); do
 	cold
 	poll 60 running || continue
 	before=$(passes start)

@@ -7,7 +7,7 @@ begin 38
 require_emulator
 require_rmpopt
 
-turns=100
+turns=$(hard 100 30)
 attempts()
 {
 	echo $(($(emu get rmpopt.verify) + $(emu get rmpopt.report)))

@@ -21,8 +21,8 @@ all_free()
 # follows from the default is in the other scripts.
 emu switch enable_sticky clear >/dev/null
 while read -r name values; do
-	# The first value is the default, the same for all switches.
-	for value in $(hard "$values" "${values#* }"); do
+	# The first value is the default, the same for all switches. make test tries one other of each.
+	for value in $(hard "$values" "${values##* }"); do
 		what=$name=$value
 		unload
 		emu snp off >/dev/null
@@ -63,7 +63,7 @@ done <<-EOF
 	base_moves yes ignored gp
 	enable_sticky clear ignored gp
 EOF
-emu switch enable_sticky ignored >/dev/null
+sticky_as_booted
 
 # Loaded before SNP is on, where setting RMPOPT_EN is an open question.
 for value in ignore gp; do

@@ -139,7 +139,7 @@ for moves in ignored gp; do
 	load window_gib=$window
 	within 60 "$what: the first pass ends" idle
 	places "$what, auto" auto
-	for policy in all node socket; do
+	for policy in $(hard "all node socket" node); do
 		emulator_table >/tmp/table.before
 		emu reset >/dev/null
 		is "$what, auto to $policy" "$(try write $CONFIG/window_policy $policy)" EBUSY
