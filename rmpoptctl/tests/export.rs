@@ -130,7 +130,7 @@ fn other_requests() {
         server.ask("GET", "/metrics").0.get(..13),
         Some("HTTP/1.1 200 ")
     );
-    assert_eq!(server.end(Signal::Int), Some(0));
+    assert_eq!(server.end(Signal::Term), Some(0));
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod terminal;
 
 use rustix::process::{kill_process, Pid, Signal};
 use serde_json::{json, Value};
+use signal_hook::consts::{SIGHUP, SIGINT};
 use std::{
     fs,
     io::Read,
@@ -24,7 +25,7 @@ use std::{
     thread,
     time::Duration,
 };
-use support::{copy, folder, picture, put, run, same, state, tests, Run};
+use support::{copy, folder, let_through, picture, put, run, same, state, tests, Run};
 
 const TABLE: &str = "sys/kernel/debug/rmpopt/rmpopt-table";
 
@@ -266,6 +267,7 @@ fn what_happens_is_recorded() {
 
 #[test]
 fn record_ends_by_each_signal() {
+    let_through(&[SIGHUP, SIGINT]);
     for (signal, name) in [(Signal::Int, "SIGINT"), (Signal::Hup, "SIGHUP")] {
         // It waits for the second look, long.
         let mut record = Recording::start(

@@ -14,7 +14,8 @@ mod support;
 mod terminal;
 
 use rustix::process::Signal;
-use support::state;
+use signal_hook::consts::{SIGHUP, SIGINT};
+use support::{let_through, state};
 use terminal::Terminal;
 
 /// `watch`, when its screen is there.
@@ -35,6 +36,7 @@ fn watch_ends_by_its_key() {
 
 #[test]
 fn watch_ends_by_a_signal() {
+    let_through(&[SIGHUP, SIGINT]);
     for signal in [Signal::Term, Signal::Hup, Signal::Int] {
         let mut terminal = watch();
         terminal.kill(signal);

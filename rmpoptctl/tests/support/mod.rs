@@ -9,6 +9,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 /// What a run of the program left.
@@ -21,6 +22,14 @@ pub struct Run {
 /// The folder of the tests.
 pub fn tests() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// Programs that this test starts get these signals, even if the test itself was started under `nohup` or in the
+/// background of a script, with the signals ignored: a signal that has a handler is not ignored after `exec`.
+pub fn let_through(signals: &[i32]) {
+    for signal in signals {
+        signal_hook::flag::register(*signal, Arc::default()).expect("a handler");
+    }
 }
 
 /// A saved state's folder.

@@ -33,9 +33,13 @@ module_param(hold, charp, 0444);
 static int pid;
 module_param(pid, int, 0444);
 
-/* CPU 0 waits with interrupts off. */
+/* CPU 0 has interrupts off. */
+static bool dying;
+/* And so has the CPU that will send the NMI. */
+static bool deaf;
+/* The locks may be taken. */
 static bool ready;
-/* And has said who holds what. */
+/* CPU 0 has said who holds what. */
 static bool said;
 /* The task that is woken on CPU 0, for its run queue's lock. */
 static struct task_struct *sleeper;
@@ -147,7 +151,13 @@ static void wait_for_all(void)
 
 static int interrupt(void *data)
 {
-	/* Pairs with the release of who panics. */
+	/* Pairs with the release of who panics, here and below. */
+	while (!smp_load_acquire(&dying))
+		cpu_relax();
+	/* A timer's interrupt could wait for one of the locks for ever. */
+	local_irq_disable();
+	/* Pairs with the acquire of who panics. */
+	smp_store_release(&deaf, true);
 	while (!smp_load_acquire(&said))
 		cpu_relax();
 	__apic_send_IPI_mask(cpumask_of(0), NMI_VECTOR);
@@ -159,7 +169,10 @@ static int die(void *data)
 	unsigned int i;
 
 	local_irq_disable();
-	/* Interrupts are off here: those that wait may take their locks. */
+	smp_store_release(&dying, true);
+	/* Pairs with the release of who sends the NMI. */
+	while (!strcmp(how, "nmi") && !smp_load_acquire(&deaf))
+		cpu_relax();
 	smp_store_release(&ready, true);
 	wait_for_all();
 	for (i = 0; i < ARRAY_SIZE(holders); i++)
