@@ -151,13 +151,14 @@ static void wait_for_all(void)
 
 static int interrupt(void *data)
 {
-	/* Pairs with the release of who panics, here and below. */
+	/* Pairs with the release of who panics. */
 	while (!smp_load_acquire(&dying))
 		cpu_relax();
 	/* A timer's interrupt could wait for one of the locks for ever. */
 	local_irq_disable();
 	/* Pairs with the acquire of who panics. */
 	smp_store_release(&deaf, true);
+	/* Pairs with the release of who panics. */
 	while (!smp_load_acquire(&said))
 		cpu_relax();
 	__apic_send_IPI_mask(cpumask_of(0), NMI_VECTOR);
@@ -169,10 +170,12 @@ static int die(void *data)
 	unsigned int i;
 
 	local_irq_disable();
+	/* Pairs with the acquire of who sends the NMI. */
 	smp_store_release(&dying, true);
 	/* Pairs with the release of who sends the NMI. */
 	while (!strcmp(how, "nmi") && !smp_load_acquire(&deaf))
 		cpu_relax();
+	/* Interrupts are off: those that wait may take their locks. Pairs with their acquire. */
 	smp_store_release(&ready, true);
 	wait_for_all();
 	for (i = 0; i < ARRAY_SIZE(holders); i++)
