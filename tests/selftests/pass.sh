@@ -165,8 +165,8 @@ emulated on
 scans=$(number rmpopt.scans)
 failed=$(number rmpopt.failed_scans)
 verify=$(number rmpopt.verify)
-# But what it asks for to see whether all is still there: both are read between
-# two of these looks.
+# Reports but those of the self-checks. Both numbers are read between two self-checks. The
+# module counts a self-check before the core executes its report, so that one may be missing.
 looks()
 {
 	sed -n 's/^self_checks: //p' $DEBUG/stats
@@ -202,7 +202,7 @@ is "one scan for each region with RAM" "$scans" "$regions"
 is "those of a node by one core, which is of that node" "$(cat /tmp/led)" "$(leads)"
 is "scans that failed are those of the other regions" "$failed" "$((regions - frees))"
 at_most "RMPOPT in all" $((verify + report)) $((regions * cores + cores * failed))
-at_least "RMPOPT in all" $((verify + report)) $((scans + (cores - 1) * (regions - failed)))
+at_least "RMPOPT in all, and a self-check's that is to come" $((verify + report + 1)) $((scans + (cores - 1) * (regions - failed)))
 is "no #UD" "$ud" 0
 at_most "writes of RMPOPT_BASE" "$writes" "$cores"
 emulated off
