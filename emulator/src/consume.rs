@@ -61,82 +61,8 @@ pub fn consume(carry: bool, pc: u64, cpu: &dyn Cpu) -> Result<Next, Fatal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guest::tests::Code;
     use crate::guest::{Guest, RBX};
-    use crate::model::Memory;
-    use std::cell::{Cell, RefCell};
-
-    /// A vCPU with nothing but its code, which begins at 0.
-    struct Code {
-        bytes: &'static [u8],
-        registers: RefCell<[u64; 16]>,
-        instructions: Cell<u64>,
-    }
-
-    impl Code {
-        fn new(bytes: &'static [u8]) -> Self {
-            Self {
-                bytes,
-                registers: RefCell::new([0; 16]),
-                instructions: Cell::new(0),
-            }
-        }
-    }
-
-    impl Memory for Code {
-        fn read(&self, _pa: u64, _bytes: &mut [u8]) -> bool {
-            false
-        }
-
-        fn write(&self, _pa: u64, _bytes: &[u8]) -> bool {
-            false
-        }
-    }
-
-    impl Guest for Code {
-        fn instructions(&self, _vcpu: u64) -> u64 {
-            self.instructions.get()
-        }
-
-        fn stores(&self, _vcpu: u64) -> (u64, u64) {
-            (0, 0)
-        }
-
-        fn memory(&self) -> &dyn Memory {
-            self
-        }
-    }
-
-    impl Cpu for Code {
-        fn guest(&self) -> &dyn Guest {
-            self
-        }
-
-        fn vcpu(&self) -> u64 {
-            0
-        }
-
-        fn register(&self, number: usize) -> u64 {
-            self.registers.borrow()[number]
-        }
-
-        fn set_register(&self, number: usize, value: u64) {
-            self.registers.borrow_mut()[number] = value;
-        }
-
-        fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool {
-            let from = crate::model::addr::index(va);
-            let found = self.bytes.get(from..).and_then(|b| b.get(..bytes.len()));
-            found.map(|b| bytes.copy_from_slice(b)).is_some()
-        }
-
-        fn write_virtual(&self, _va: u64, _bytes: &[u8]) -> bool {
-            false
-        }
-
-        fn count_instruction(&self) {
-            self.instructions.set(self.instructions.get() + 1);
-        }
-    }
 
     #[test]
     fn the_consumer_is_carried_out() {

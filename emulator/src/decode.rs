@@ -36,6 +36,19 @@ impl Instruction {
         })
     }
 
+    /// Whether QEMU knows the instruction and gives results for it.
+    pub fn has_result(self) -> bool {
+        matches!(self, Self::Cpuid | Self::Rdmsr | Self::In)
+    }
+
+    /// Whether QEMU raises #UD for the instruction.
+    pub fn is_unknown(self) -> bool {
+        matches!(
+            self,
+            Self::Rmpread | Self::Rmpupdate | Self::Psmash | Self::Rmpopt
+        )
+    }
+
     /// The instruction's length in bytes.
     pub fn length(self) -> u64 {
         match self {

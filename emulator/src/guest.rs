@@ -53,6 +53,8 @@ pub trait Cpu: Guest {
     fn register(&self, number: usize) -> u64;
     /// Sets a general register.
     fn set_register(&self, number: usize, value: u64);
+    /// Sets the interrupt flag.
+    fn enable_interrupts(&self);
     /// Fills `bytes` from a virtual address. False where nothing is mapped.
     fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool;
     /// Writes `bytes` at a virtual address. False where nothing is mapped.
@@ -68,4 +70,90 @@ pub enum Next {
     Qemu,
     /// The plugin has executed the instruction; the guest continues at this address.
     At(u64),
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use std::cell::{Cell, RefCell};
+
+    /// A vCPU with nothing but some bytes of memory, which begin at 0.
+    pub struct Code {
+        bytes: &'static [u8],
+        registers: RefCell<[u64; 16]>,
+        instructions: Cell<u64>,
+        /// The interrupt flag was set.
+        pub enabled: Cell<bool>,
+    }
+
+    impl Code {
+        pub fn new(bytes: &'static [u8]) -> Self {
+            Self {
+                bytes,
+                registers: RefCell::new([0; 16]),
+                instructions: Cell::new(0),
+                enabled: Cell::new(false),
+            }
+        }
+    }
+
+    impl Memory for Code {
+        fn read(&self, _pa: u64, _bytes: &mut [u8]) -> bool {
+            false
+        }
+
+        fn write(&self, _pa: u64, _bytes: &[u8]) -> bool {
+            false
+        }
+    }
+
+    impl Guest for Code {
+        fn instructions(&self, _vcpu: u64) -> u64 {
+            self.instructions.get()
+        }
+
+        fn stores(&self, _vcpu: u64) -> (u64, u64) {
+            (0, 0)
+        }
+
+        fn memory(&self) -> &dyn Memory {
+            self
+        }
+    }
+
+    impl Cpu for Code {
+        fn guest(&self) -> &dyn Guest {
+            self
+        }
+
+        fn vcpu(&self) -> u64 {
+            0
+        }
+
+        fn register(&self, number: usize) -> u64 {
+            self.registers.borrow()[number]
+        }
+
+        fn set_register(&self, number: usize, value: u64) {
+            self.registers.borrow_mut()[number] = value;
+        }
+
+        fn enable_interrupts(&self) {
+            self.enabled.set(true);
+        }
+
+        fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool {
+            let from = crate::model::addr::index(va);
+            let found = self.bytes.get(from..).and_then(|b| b.get(..bytes.len()));
+            found.map(|b| bytes.copy_from_slice(b)).is_some()
+        }
+
+        fn write_virtual(&self, _va: u64, _bytes: &[u8]) -> bool {
+            false
+        }
+
+        fn count_instruction(&self) {
+            self.instructions.set(self.instructions.get() + 1);
+        }
+    }
 }

@@ -29,4 +29,5 @@ mod model;
 mod options;
 mod plugin;
 mod port;
+mod resume;
 mod session;

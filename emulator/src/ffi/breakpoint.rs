@@ -30,23 +30,21 @@ pub unsafe fn watch(insn: *mut Insn, va: u64) {
     }
     let data = std::ptr::without_provenance_mut(index(va));
     // SAFETY: as above; the data is a number to the callback.
-    unsafe { qemu_plugin_register_vcpu_insn_exec_cb(insn, on_breakpoint, CB_RW_REGS_PC, data) };
+    unsafe { qemu_plugin_register_vcpu_insn_exec_cb(insn, on_breakpoint, CB_RW_REGS, data) };
 }
 
+/// QEMU raises #BP after this callback, which the plugin undoes. Then the vCPU executes what is there now.
 extern "C" fn on_breakpoint(vcpu: c_uint, pc: *mut c_void) {
     let va = number(pc.addr());
-    {
-        let here = here(vcpu);
-        let mut byte = [INT3];
-        if !here.read_virtual(va, &mut byte) || byte == [INT3] {
-            return;
-        }
-        // A write makes QEMU discard its translation of this code.
-        if !here.write_virtual(va, &byte) {
-            return;
-        }
+    let here = here(vcpu);
+    let mut byte = [INT3];
+    if !here.read_virtual(va, &mut byte) || byte == [INT3] {
+        return;
+    }
+    // A write makes QEMU discard its translation of this code.
+    if !here.write_virtual(va, &byte) {
+        return;
     }
     eprintln!("rmpopt-emulator: QEMU ran a breakpoint at {va:#x} that was gone: translated again");
-    // SAFETY: the callback was registered for this. QEMU jumps out of it: nothing here waits to be dropped.
-    unsafe { qemu_plugin_set_pc(va) }
+    here.resume_at(va);
 }

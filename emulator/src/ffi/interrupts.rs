@@ -44,7 +44,8 @@ fn off(here: &Here) {
     plugin.stretches().off(vcpu, here.instructions(vcpu));
 }
 
-fn on(here: &Here) {
+/// The vCPU's interrupts are enabled.
+pub fn on(here: &Here) {
     let (vcpu, plugin) = (here.vcpu(), here.plugin());
     plugin.stretches().on(vcpu, here.instructions(vcpu));
 }

@@ -3,18 +3,23 @@
 //! QEMU's plugin interface, version 7: the functions that the plugin uses, and the callbacks.
 
 mod breakpoint;
+mod instructions;
 mod interrupts;
 mod qemu;
+mod registers;
+mod resume;
 mod stores;
 
 use crate::decode::{is_register_store, Instruction};
 use crate::device::Lines;
-use crate::guest::{Cpu, Guest, Next, RCX};
-use crate::model::addr::{index, number};
+use crate::guest::{Cpu, Guest, RCX};
+use crate::interrupts::Flag;
+use crate::model::addr::index;
 use crate::model::counters::Done;
 use crate::model::{Fatal, Memory};
 use crate::options::Options;
 use crate::plugin::{is_kernel, Plugin};
+use crate::resume::begins_handler;
 use qemu::*;
 use std::ffi::{c_char, c_int, c_uint, c_void, CStr};
 use std::fs::File;
@@ -30,16 +35,10 @@ const VIOLATION: c_int = 70;
 /// Exit status for an unknown or malformed option.
 const USAGE: c_int = 64;
 
-/// The registers in the order that instructions encode them.
-const NAMES: [&str; 16] = [
-    "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", "r8", "r9", "r10", "r11", "r12", "r13",
-    "r14", "r15",
-];
-
 /// The data of the callbacks. Pointers are stored as addresses; QEMU keeps the objects behind them until it exits.
 struct Global {
     plugin: Plugin,
-    registers: OnceLock<[usize; NAMES.len()]>,
+    results: instructions::Results,
     scoreboard: usize,
 }
 
@@ -47,7 +46,9 @@ struct Global {
 const INSTRUCTIONS: usize = 0;
 const CHECKED: usize = 8;
 const SKIPPED: usize = 16;
-const SCORE_BYTES: usize = 24;
+/// The offset of the address at which a vCPU continues after the exception under way; 0 for none.
+const RESUME: usize = 24;
+const SCORE_BYTES: usize = 32;
 
 static GLOBAL: OnceLock<Global> = OnceLock::new();
 
@@ -118,12 +119,10 @@ impl Here {
         &self.global.plugin
     }
 
-    fn handle(&self, register: usize) -> *mut c_void {
-        let handle = self.global.registers.get().and_then(|h| h.get(register));
-        match handle {
-            Some(handle) => std::ptr::without_provenance_mut(*handle),
-            None => die("a register was used before its vCPU was there", VIOLATION),
-        }
+    /// Lets QEMU raise an exception for the instruction under way, after which the vCPU continues at `pc`.
+    fn resume_at(&self, pc: u64) {
+        // SAFETY: called in a callback on that vCPU.
+        unsafe { qemu_plugin_u64_set(self.global.score(RESUME), self.vcpu, pc) }
     }
 }
 
@@ -187,9 +186,10 @@ impl Cpu for Here {
     fn register(&self, number: usize) -> u64 {
         let array = Bytes::new(&[]);
         // SAFETY: the handle is QEMU's, and the callback was registered with access to the registers.
-        let read = unsafe { qemu_plugin_read_register(self.handle(number), array.0) };
+        let read = unsafe { qemu_plugin_read_register(registers::handle(number), array.0) };
         let mut bytes = [0; 8];
-        if !read || !array.copy_to(&mut bytes) {
+        let size = if number == registers::FLAGS { 4 } else { 8 };
+        if !read || !array.copy_to(bytes.get_mut(..size).unwrap_or_default()) {
             die("QEMU did not give a register", VIOLATION);
         }
         u64::from_le_bytes(bytes)
@@ -197,10 +197,15 @@ impl Cpu for Here {
 
     fn set_register(&self, number: usize, value: u64) {
         let array = Bytes::new(&value.to_le_bytes());
-        // SAFETY: as above; general registers have 8 bytes.
-        if !unsafe { qemu_plugin_write_register(self.handle(number), array.0) } {
+        // SAFETY: as above; no register that is used has more than 8 bytes.
+        if !unsafe { qemu_plugin_write_register(registers::handle(number), array.0) } {
             die("QEMU did not take a register", VIOLATION);
         }
+    }
+
+    fn enable_interrupts(&self) {
+        let flags = self.register(registers::FLAGS);
+        self.set_register(registers::FLAGS, flags | Flag::BIT);
     }
 
     fn read_virtual(&self, va: u64, bytes: &mut [u8]) -> bool {
@@ -241,77 +246,6 @@ fn end_run(here: &Here, fatal: &Fatal) -> ! {
         eprintln!("rmpopt-emulator: no report: {e}");
     }
     die(&fatal.0, VIOLATION)
-}
-
-/// Executes an instruction that a vCPU has reached. The address `pc` is the program counter.
-fn execute(instruction: Instruction, vcpu: c_uint, pc: *mut c_void) {
-    let next = {
-        let here = here(vcpu);
-        let plugin = &here.global.plugin;
-        let pc = number(pc.addr());
-        match plugin.execute(instruction, pc, &here) {
-            Ok(next) => next,
-            Err(fatal) => end_run(&here, &fatal),
-        }
-    };
-    match next {
-        Next::Qemu => (),
-        // SAFETY: the callback was registered for this. QEMU jumps out of it: nothing here waits to be dropped.
-        Next::At(pc) => unsafe { qemu_plugin_set_pc(pc) },
-    }
-}
-
-macro_rules! callbacks {
-    ($($name:ident => $instruction:ident,)+) => {
-        $(extern "C" fn $name(vcpu: c_uint, pc: *mut c_void) {
-            execute(Instruction::$instruction, vcpu, pc);
-        })+
-
-        fn callback(instruction: Instruction) -> VcpuCb {
-            match instruction { $(Instruction::$instruction => $name,)+ }
-        }
-    };
-}
-
-callbacks! {
-    on_cpuid => Cpuid,
-    on_rdmsr => Rdmsr,
-    on_wrmsr => Wrmsr,
-    on_rmpread => Rmpread,
-    on_rmpupdate => Rmpupdate,
-    on_psmash => Psmash,
-    on_rmpopt => Rmpopt,
-    on_in => In,
-    on_out => Out,
-}
-
-extern "C" fn on_vcpu_init(_vcpu: c_uint, _data: *mut c_void) {
-    let Some(global) = GLOBAL.get() else { return };
-    global.registers.get_or_init(|| {
-        // SAFETY: called in the vCPU's init callback, as it has to be.
-        let array = unsafe { qemu_plugin_get_registers() };
-        // SAFETY: QEMU returned an array that is ours now.
-        let (data, len) = unsafe { ((*array).data, (*array).len) };
-        let mut handles = [None; NAMES.len()];
-        for i in 0..index(u64::from(len)) {
-            // SAFETY: the array holds `len` descriptors.
-            let found = unsafe { &*data.cast::<RegisterDescriptor>().add(i) };
-            // SAFETY: the name is a string that QEMU keeps.
-            let name = unsafe { CStr::from_ptr(found.name) };
-            for (place, wanted) in handles.iter_mut().zip(NAMES) {
-                if name.to_bytes() == wanted.as_bytes() {
-                    *place = Some(found.handle.addr());
-                }
-            }
-        }
-        // SAFETY: ours, freed once; the handles in it are not pointers into it.
-        unsafe { g_array_free(array, 1) };
-        // The first one is 0 in QEMU 11.1.2.
-        handles.map(|handle| match handle {
-            Some(handle) => handle,
-            None => die("QEMU does not offer all general registers", VIOLATION),
-        })
-    });
 }
 
 extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
@@ -359,6 +293,11 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         let mut bytes = [0; 4];
         // SAFETY: `bytes` has room for the length given.
         let got = unsafe { qemu_plugin_insn_data(insn, bytes.as_mut_ptr(), bytes.len()) };
+        if is_kernel(va) && bytes.get(..got).is_some_and(begins_handler) {
+            // SAFETY: as above.
+            unsafe { resume::watch(insn, global.score(RESUME)) };
+            continue;
+        }
         let Some(found) = bytes.get(..got).and_then(Instruction::of) else {
             if is_kernel(va) && bytes.get(..got).is_some_and(is_register_store) {
                 stores::register_store(insn);
@@ -368,11 +307,11 @@ extern "C" fn on_translate(tb: *mut Tb, _data: *mut c_void) {
         if matches!(found, Instruction::In | Instruction::Out) && !global.plugin.has_device() {
             continue;
         }
-        let data = std::ptr::without_provenance_mut(index(va));
-        // SAFETY: as above; the data is a number to the callback.
+        // SAFETY: as above, for the next one if there is one.
         unsafe {
-            qemu_plugin_register_vcpu_insn_exec_cb(insn, callback(found), CB_RW_REGS_PC, data)
-        };
+            let next = (i + 1 < count).then(|| qemu_plugin_tb_get_insn(tb, i + 1));
+            instructions::watch(found, insn, va, next);
+        }
         count_run(run.take(), score);
     }
     count_run(run, score);
@@ -441,9 +380,10 @@ unsafe extern "C" fn qemu_plugin_install(
     // SAFETY: has no condition.
     let scoreboard = unsafe { qemu_plugin_scoreboard_new(SCORE_BYTES) };
     let watches = options.interrupts;
+    let vcpus = u64::try_from(info.max_vcpus).unwrap_or(1);
     let global = Global {
-        plugin: Plugin::new(options, u64::try_from(info.max_vcpus).unwrap_or(1), lines),
-        registers: OnceLock::new(),
+        plugin: Plugin::new(options, vcpus, lines),
+        results: instructions::Results::new(vcpus),
         scoreboard: scoreboard.expose_provenance(),
     };
     if GLOBAL.set(global).is_err() {
@@ -452,7 +392,7 @@ unsafe extern "C" fn qemu_plugin_install(
     let none = std::ptr::null_mut();
     // SAFETY: `id` is ours, and the callbacks have the types of QEMU's header.
     unsafe {
-        qemu_plugin_register_vcpu_init_cb(id, on_vcpu_init, none);
+        qemu_plugin_register_vcpu_init_cb(id, registers::find, none);
         qemu_plugin_register_vcpu_tb_trans_cb(id, on_translate, none);
         qemu_plugin_register_vcpu_discon_cb(id, DISCON_EXCEPTION, on_exception, none);
         qemu_plugin_register_atexit_cb(id, on_exit, none);

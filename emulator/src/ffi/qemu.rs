@@ -5,12 +5,14 @@
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 pub const CB_RW_REGS_PC: c_int = 3;
+pub const CB_RW_REGS: c_int = 2;
 pub const CB_R_REGS: c_int = 1;
 pub const CB_NO_REGS: c_int = 0;
 pub const MEM_W: c_int = 2;
 pub const DISCON_INTERRUPT: c_int = 1;
 pub const DISCON_EXCEPTION: c_int = 2;
 pub const INLINE_ADD: c_int = 0;
+pub const COND_NE: c_int = 3;
 
 #[repr(C)]
 pub struct Info {
@@ -85,6 +87,15 @@ extern "C" {
         flags: c_int,
         data: *mut c_void,
     );
+    pub fn qemu_plugin_register_vcpu_insn_exec_cond_cb(
+        insn: *mut Insn,
+        cb: VcpuCb,
+        flags: c_int,
+        cond: c_int,
+        entry: ScoreU64,
+        imm: u64,
+        data: *mut c_void,
+    );
     pub fn qemu_plugin_register_vcpu_insn_exec_inline_per_vcpu(
         insn: *mut Insn,
         op: c_int,
@@ -116,6 +127,7 @@ extern "C" {
     pub fn qemu_plugin_hwaddr_phys_addr(hwaddr: *const c_void) -> u64;
     pub fn qemu_plugin_scoreboard_new(size: usize) -> *mut c_void;
     pub fn qemu_plugin_u64_add(entry: ScoreU64, vcpu: c_uint, n: u64);
+    pub fn qemu_plugin_u64_set(entry: ScoreU64, vcpu: c_uint, n: u64);
     pub fn qemu_plugin_u64_get(entry: ScoreU64, vcpu: c_uint) -> u64;
     pub fn qemu_plugin_num_vcpus() -> c_int;
     pub fn g_byte_array_new() -> *mut ByteArray;
