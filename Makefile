@@ -19,8 +19,10 @@ export MIRROR RMPOPT_CACHE T
 export CMD TEST_PROGS
 
 ROOT := $(TREE)/scripts/in-root
-# One build at a time in a tree.
-LOCK = mkdir -p $(TREE)/build && flock $(TREE)/build/lock
+# One build of a part at a time in a tree. The parts are built side by side; the root's
+# make is not told about the jobs of this one.
+LOCK = mkdir -p $(TREE)/build && flock $(TREE)/build/$@.lock
+SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j$(JOBS)
 
 # The root has no vmlinux to make BTF from; do not say so each time.
 QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
@@ -28,7 +30,7 @@ QUIET := CONFIG_DEBUG_INFO_BTF_MODULES=
 # See bench/run.
 export SHAPES
 
-.PHONY: all module test-modules emulator rmpoptctl guest-tools all-parts run shell test test-hard vng check htmldocs \
+.PHONY: all root module test-modules emulator rmpoptctl guest-tools all-parts run shell test test-hard vng check htmldocs \
 	bench bench-modules doctor \
 	fmt clean distclean help modules_install
 
@@ -47,36 +49,40 @@ test-modules: output := $(TREE)/build/test-modules
 bench-modules: folder := $(TREE)/bench
 bench-modules: output := $(TREE)/build/bench/modules
 
-module test-modules bench-modules:
+# The root, and the kernel's tree in it.
+root:
+	@$(TREE)/scripts/root
+
 ifdef KDIR
+module test-modules bench-modules:
 	@$(TREE)/scripts/check-kdir $(KDIR)
 	@$(TREE)/scripts/build-dir $(KDIR) $(output)
 	$(MAKE) -C $(KDIR) M=$(folder) MO=$(output) modules
 	@$(if $(filter module,$@),cp $(output)/rmpopt.ko $(TREE)/build/ && mv $(TREE)/build/rmpopt.ko $(TREE)/)
 else
-	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build \
-		KERNEL_UNTESTED=$(KERNEL_UNTESTED) $(QUIET) $@
+module test-modules bench-modules: root
+	@$(LOCK) env MAKEFLAGS= $(ROOT) make --no-print-directory -s -j$(JOBS) -f $(TREE)/Makefile KDIR=/kernel/build \
+		KERNEL_UNTESTED=$(KERNEL_UNTESTED) $(QUIET) $(if $(V),V=$(V)) $@
 endif
 
-emulator: ## build the QEMU plugin that is the SEV-SNP host
-	@$(TREE)/scripts/root
+emulator: root ## build the QEMU plugin that is the SEV-SNP host
 	@$(LOCK) $(TREE)/scripts/cargo emulator emulator build --quiet --release
 
 # The tests' target directory: what it depends on is compiled once.
-rmpoptctl: ## build the command line tool, build/rmpoptctl
-	@$(TREE)/scripts/root
+rmpoptctl: root ## build the command line tool, build/rmpoptctl
 	@$(LOCK) $(TREE)/scripts/cargo rmpoptctl crates/rmpoptctl build --quiet --release
 	@ln -sf crates/rmpoptctl/x86_64-unknown-linux-gnu/release/rmpoptctl $(TREE)/build/rmpoptctl
 
 # Programs for the guest, and what starts QEMU. Beside them a selftest of the
 # kernel's own.
-guest-tools:
-	@$(TREE)/scripts/root
-	@$(LOCK) $(ROOT) make -s -C $(TREE) -f scripts/inside/tools.mk
+guest-tools: root
+	@$(LOCK) env MAKEFLAGS= $(ROOT) make -s -C $(TREE) -f scripts/inside/tools.mk
 	@$(LOCK) $(ROOT) $(TREE)/scripts/inside/kvm-selftests $(TREE)
 
-all-parts: module test-modules emulator rmpoptctl guest-tools
+# What the emulated host boots with, and what else the tests need.
+HOST_PARTS := module test-modules emulator guest-tools
+all-parts: root
+	$(SIDE_BY_SIDE) $(HOST_PARTS) rmpoptctl
 
 modules_install: ## install rmpopt.ko for the kernel of KDIR=/path
 	$(if $(KDIR),,$(error modules_install installs for the kernel of a tree: KDIR=/path))
@@ -88,7 +94,8 @@ doctor: ## say what a build needs and this machine lacks, and what to do
 
 ## See it
 
-run: all-parts ## show the module at work in an emulated SEV-SNP host
+run: root ## show the module at work in an emulated SEV-SNP host
+	$(SIDE_BY_SIDE) $(HOST_PARTS)
 	@$(TREE)/scripts/show
 
 shell: all-parts ## a root shell in that host, the module loaded
