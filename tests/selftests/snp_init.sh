@@ -4,7 +4,7 @@
 # SNP counts as on when SNP_INIT is over, in whatever order the modules are loaded. The emulator
 # ends the run at an RMPOPT or a write of RMPOPT_BASE before the end of SNP_INIT.
 . "$(dirname "$0")/tap.sh"
-begin 108
+begin 109
 require_emulator
 require_rmpopt
 
@@ -124,13 +124,20 @@ ends
 everything "SNP_INIT after a full shutdown"
 
 # SNP_INIT is refused, the first one and a later one, and tried again.
+said_off=$(log_count 'SNP has gone off')
 is "full shutdown" "$(ccp shutdown full)" ok
+says_off()
+{
+	[ "$(log_count 'SNP has gone off')" -gt "$said_off" ]
+}
+within 60 "the log says that SNP is off" says_off
+said_waiting=$(log_count 'SNP_INIT is not over, waiting')
 is "an SNP_INIT that is refused" "$(ccp refuse)" EIO
 emu reset >/dev/null
 disturb "a refused SNP_INIT"
 says_waiting()
 {
-	[ -n "$(log_lines 'SNP_INIT is not over, waiting')" ]
+	[ "$(log_count 'SNP_INIT is not over, waiting')" -gt "$said_waiting" ]
 }
 within 60 "the log says what it waits for" says_waiting
 sleep 2.5
