@@ -3,8 +3,10 @@
 # How scenarios.sh deals with the module. Sourced in front of it by bench/run; with
 # assist.sh in between, beside a kernel that has RMPOPT itself.
 
+# TRACE, and what is traced.
+. /rmpopt/tests/selftests/trace.sh
+
 CONTROL=/sys/kernel/config/rmpopt
-TRACE=/sys/kernel/tracing
 
 # shellcheck disable=SC2034 # scenarios.sh has it
 algorithm=module
@@ -82,66 +84,25 @@ ended() {
 }
 
 # A cold pass again, with each function-call interrupt traced: /proc/interrupts
-# cannot tell the module's from all others. Those are the module's that are sent
-# with it on the stack, and the end of its work, which is a tail call. "work" is
-# by core, and so are those that wake its thread, "wake"; "broadcast" are those to
-# several CPUs at once.
+# cannot tell the module's from all others. "work" is by core, and so are those that
+# wake the module's thread, "wake"; "broadcast" are those to several CPUs at once.
 traced() {
-	echo 1 >$TRACE/options/sym-offset
-	echo 1024 >$TRACE/buffer_size_kb
-	for event in ipi_send_cpu ipi_send_cpumask; do
-		echo stacktrace >$TRACE/events/ipi/$event/trigger
-		echo 1 >$TRACE/events/ipi/$event/enable
-	done
+	stacks_on ipi/ipi_send_cpu ipi/ipi_send_cpumask
 	cold traced
 	echo 0 >$TRACE/tracing_on
-	awk -v threads="$THREADS" -v cores="$CORES" '
-		function settle() {
-			if (!counts || !ours || asked)
-				return
-			if (several)
-				broadcast++
-			else if (post)
-				work[int(cpu / threads)]++
-			else
-				wake[int(cpu / threads)]++
+	interrupts "$THREADS" | awk -v cores="$CORES" '
+		function by_core(kind) {
+			printf "%s", kind
+			for (core = 0; core < cores; core++)
+				printf " %d", sent[core, kind]
+			printf "\n"
 		}
-		/: ipi_send_/ {
-			settle()
-			ours = post = nested = several = asked = 0
-			counts = /callback=generic_smp_call_function_single/ || /ipi_send_cpumask/
-			if (match($0, /cpu=[0-9]+/))
-				cpu = substr($0, RSTART + 4, RLENGTH - 4)
-			else
-				several = 1
-			next
-		}
-		/^ => / {
-			# What an interrupt does on the way is not ours.
-			if (/asm_sysvec_/)
-				nested = 1
-			if (nested)
-				next
-			if (/\[rmpopt\]/)
-				ours = 1
-			if (/CoreThread4post/)
-				post = 1
-			# Somebody who reads a file, and has waited for a lock.
-			if (/wake_up_q/)
-				asked = 1
-		}
+		$1 == "broadcast" { broadcast++ }
+		{ sent[$1, $2]++ }
 		END {
-			settle()
-			printf "work"
-			for (core = 0; core < cores; core++)
-				printf " %d", work[core]
-			printf "\nwake"
-			for (core = 0; core < cores; core++)
-				printf " %d", wake[core]
-			printf "\nbroadcast %d\n", broadcast
-		}' $TRACE/trace
-	for event in ipi_send_cpu ipi_send_cpumask; do
-		echo 0 >$TRACE/events/ipi/$event/enable
-		echo '!stacktrace' >$TRACE/events/ipi/$event/trigger
-	done
+			by_core("work")
+			by_core("wake")
+			printf "broadcast %d\n", broadcast
+		}'
+	stacks_off ipi/ipi_send_cpu ipi/ipi_send_cpumask
 }

@@ -12,67 +12,9 @@ number()
 	emu get "$1"
 }
 
-# Interrupts. The counters of /proc/interrupts cannot tell the module's from all
-# others, so each one sent is traced with its stack. The module's are those with
-# the module in it.
+# The counters of /proc/interrupts cannot tell the module's from all others, so each
+# one sent is traced with its stack.
 ipis="ipi/ipi_send_cpu ipi/ipi_send_cpumask"
-
-# interrupts: for each of the module's function-call interrupts "CORE work FUNCTION", or
-# "CORE wake FUNCTION" where it is the thread that is woken, not a core that gets work.
-# FUNCTION is the module's that sent it. One to several CPUs at once is none that the
-# module may send: "broadcast". What loading itself sends, to look at each core, belongs
-# to no pass; nor does the making of a core's thread, once, nor the waking of somebody
-# who reads a file and has waited for a lock.
-#
-# The trace is sorted by time, so that other CPUs' lines may stand between an event and
-# its stack. The stack belongs to the last event of its own CPU that has none yet.
-interrupts()
-{
-	awk -v threads="$(threads)" '
-		function on_cpu() {
-			match($0, /\[[0-9]+\]/)
-			return substr($0, RSTART + 1, RLENGTH - 2)
-		}
-		function settle() {
-			if (cpu != "" && ours != "" && !loading && !asked)
-				print (cpu < 0 ? "broadcast" : int(cpu / threads)), (post ? "work" : "wake"), ours
-			cpu = ours = ""
-			post = timer = loading = asked = 0
-		}
-		/: ipi_send_/ {
-			settle()
-			target = ""
-			if (/callback=generic_smp_call_function_single/ || /ipi_send_cpumask/)
-				target = match($0, /cpu=[0-9]+/) ? substr($0, RSTART + 4, RLENGTH - 4) : -1
-			on = on_cpu()
-			event[on, events[on]++] = target
-			next
-		}
-		/: <stack trace>/ {
-			settle()
-			on = on_cpu()
-			if (events[on])
-				cpu = event[on, --events[on]]
-			next
-		}
-		cpu == "" { next }
-		/^ => / {
-			# What an interrupt of its own does on the way is not ours.
-			if (/asm_sysvec_/)
-				timer = 1
-			if (timer)
-				next
-			if (/\[rmpopt\]/ && ours == "")
-				ours = $2
-			if (/do_init_module|kthread_create_on_node/)
-				loading = 1
-			if (/wake_up_q/)
-				asked = 1
-			if (/CoreThread4post/)
-				post = 1
-		}
-		END { settle() }' $TRACE/trace
-}
 
 kmem="kmem/kmalloc kmem/kmem_cache_alloc kmem/mm_page_alloc"
 
@@ -159,7 +101,7 @@ emu reset >/dev/null
 [ -z "$traced" ] || echo >$TRACE/trace
 load
 within 60 "the first pass ends" idle
-[ -z "$traced" ] || interrupts >/tmp/interrupts
+[ -z "$traced" ] || interrupts "$(threads)" >/tmp/interrupts
 
 emulated on
 scans=$(number rmpopt.scans)
@@ -221,7 +163,7 @@ else
 		echo >$TRACE/trace
 		echo 1 >$CONFIG/enabled
 		poll 60 idle
-		interrupts >/tmp/interrupts
+		interrupts "$(threads)" >/tmp/interrupts
 		is "cycle $cycle: each region was scanned" "$(number rmpopt.scans)" "$regions"
 		polite "cycle $cycle"
 		worst=$(worst /tmp/interrupts)
