@@ -162,6 +162,9 @@ static int interrupt(void *data)
 	while (!smp_load_acquire(&said))
 		cpu_relax();
 	__apic_send_IPI_mask(cpumask_of(0), NMI_VECTOR);
+	/* A thread must not end with interrupts off. The panic stops this CPU. */
+	for (;;)
+		cpu_relax();
 	return 0;
 }
 
