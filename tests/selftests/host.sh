@@ -171,11 +171,11 @@ require_consent()
 	require "$* until the next boot: RMPOPT_DESTRUCTIVE=1 allows it" [ "$RMPOPT_DESTRUCTIVE" = 1 ]
 }
 
-# sticky_as_booted: the switch enable_sticky has the value that the emulated host was started with:
-# see STICKY of tests/run.
+# sticky_as_booted: the switch enable_sticky has the value with which scripts/host started the
+# emulated host, which exports it as STICKY.
 sticky_as_booted()
 {
-	emu switch enable_sticky "${RMPOPT_STICKY:-ignored}" >/dev/null
+	emu switch enable_sticky "${STICKY:-ignored}" >/dev/null
 }
 
 # The kernel log since the last mark. A mark is a line of our own in it.

@@ -20,13 +20,14 @@ unload
 log_mark
 # A write that clears RMPOPT_EN is ignored, or raises #GP.
 clear_fault=0
-[ "$RMPOPT_STICKY" != gp ] || clear_fault=13
+[ "$STICKY" != gp ] || clear_fault=13
 insmod "$MODULES/rmp_insn.ko" model="$MODEL" clear_fault=$clear_fault || bail "rmp_insn.ko does not load"
 count=$(sed -n 's/^1\.\.//p' /sys/kernel/debug/rmp_insn/tap)
 # Three checks are added to the module's own.
 sed "s/^1\.\.$count\$/1..$((count + 3))/" /sys/kernel/debug/rmp_insn/tap
 failed=$(grep -c '^not ok' /sys/kernel/debug/rmp_insn/tap)
 rmmod rmp_insn
+sticky_as_booted
 
 tap_count=$count
 tap_failed=$failed

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Checks of behaviour that the manuals do not state. They set each value of the
- * emulator's switch, check that the processor behaves accordingly, and restore the
- * former value.
+ * emulator's switch, check that the processor behaves accordingly, and leave the
+ * switch at its default. Where the host was started with another value of
+ * enable_sticky, insn.sh restores that.
  */
 #include "../region.h"
 #include "checks.h"
