@@ -23,7 +23,10 @@ use crate::{
                 Topology, //
             }, //
         },
-        pass::order::Attempt,
+        pass::{
+            order::Attempt,
+            survey::Survey, //
+        },
         stats::Reason, //
     },
     sev::{
@@ -133,14 +136,23 @@ impl Control {
         );
     }
 
-    /// Takes up, before a pass of the module, which of the waiting regions the kernel's own pass has won. It can
-    /// have won any only where the module waits for longer than the kernel does.
-    pub(super) fn take_up_native_pass(&self, memory: &mut Memory) {
-        let timing = self.settings.timing();
-        if self.owner() == Owner::Kernel && timing.delay.min(timing.max_delay) >= WATCH {
-            let adopted = self.ask_cores(memory, true);
-            self.dirty.count_native_pass(adopted.new);
+    /// Takes up, before a pass of the module, which of the queued regions the kernel's own pass has won. The cores
+    /// are asked only where a region has waited for as long as the kernel waits before its pass. The kernel may
+    /// have won a region earlier, in a pass because of another guest's end: then the module attempts it again.
+    pub(super) fn take_up_native_pass(&self, memory: &mut Memory, survey: &Survey) {
+        if self.owner() == Owner::Kernel && self.dirty.waited(survey) >= u64::from(WATCH) {
+            self.ask_for_native_pass(memory);
         }
+    }
+
+    /// Asks all cores which regions they have, and counts those that the kernel's own passes have newly won. The
+    /// next pass of the module gives these to all cores: a pass of the kernel's may be under way, or have missed
+    /// cores.
+    fn ask_for_native_pass(&self, memory: &mut Memory) -> Adopted {
+        let adopted = self.ask_cores(memory, true);
+        self.dirty.count_native_pass(adopted.new);
+        memory.uneven |= adopted.new != 0;
+        adopted
     }
 
     /// Asks the cores what the passes of a kernel with RMPOPT of its own have won. The thread does so only while
@@ -176,10 +188,11 @@ impl Control {
         memory.watched = Some(Instant::now());
         if on {
             let first = core::mem::take(&mut memory.left_on);
-            let adopted = self.ask_cores(memory, true);
-            if !first {
-                self.dirty.count_native_pass(adopted.new);
-            }
+            let adopted = if first {
+                self.ask_cores(memory, true)
+            } else {
+                self.ask_for_native_pass(memory)
+            };
             if attempting && waiting && adopted.all != 0 {
                 self.mailbox.set_busy();
                 self.pass(memory, Attempt::Dirty, Reason::Start);

@@ -83,6 +83,8 @@ pub(super) struct Memory {
     pub(super) left_on: bool,
     /// When the thread last looked for the kernel's own passes.
     pub(super) watched: Option<Instant<Monotonic>>,
+    /// The kernel's own passes have won regions which some cores may lack. The next pass gives them to all cores.
+    pub(super) uneven: bool,
     /// The number of regions beyond the kernel's window that was last logged.
     pub(super) not_covered: usize,
 }
@@ -215,6 +217,7 @@ impl Control {
             // Every region that was given back has been assigned again.
             return;
         }
+        memory.uneven = false;
         self.dirty.begin_pass(&survey, attempt, reason);
         let outcome = memory.runner.pass(&self.order(), attempt);
         self.dirty.end_pass(&survey, reason, outcome);
@@ -239,6 +242,11 @@ impl Control {
         if memory.snp != Some(Snp::On) {
             return Some(SNP_POLL);
         }
+        if memory.uneven && self.settings.auto() {
+            self.mailbox.set_busy();
+            self.pass(memory, Attempt::Fill, Reason::Check);
+            return Some(0);
+        }
         let survey = self.survey();
         let due = match self.dirty.due(&survey, self.schedule()) {
             Due::Now(task) => {
@@ -255,7 +263,7 @@ impl Control {
     fn perform(&self, memory: &mut Memory, survey: &Survey, task: Task) {
         match task {
             Task::Queue => {
-                self.take_up_native_pass(memory);
+                self.take_up_native_pass(memory, survey);
                 if self.dirty.take_queue(survey, self) {
                     self.pass(memory, Attempt::Dirty, Reason::GivenBack);
                 }
@@ -392,6 +400,7 @@ impl Control {
                         owed,
                         left_on: self.found.rmpopt_base.enabled() || self.role == Role::Native,
                         watched: None,
+                        uneven: false,
                         not_covered: 0,
                     })
                 }

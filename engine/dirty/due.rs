@@ -107,6 +107,14 @@ impl DirtyRegions {
         Some(next.saturating_sub(now))
     }
 
+    /// How long the queued region whose last conversion is the earliest has waited, in milliseconds. 0 where no
+    /// region is queued.
+    pub(crate) fn waited(&self, survey: &Survey) -> u64 {
+        let now = now_ms();
+        let oldest = self.look(survey, now).oldest;
+        oldest.map_or(0, |oldest| now.saturating_sub(oldest))
+    }
+
     /// Looks at all regions.
     fn look(&self, survey: &Survey, now: u64) -> Look {
         let mut look = Look::default();

@@ -13,6 +13,7 @@
  * and undoes nothing else.
  *
  * Parameter base_gib: the GiB at which the window begins instead.
+ * Parameter only: the CPU on which a pass walks instead of all cores.
  *
  * debugfs native_rmpopt/: pass, guest_ended, passes; see walk.h.
  */
@@ -38,6 +39,10 @@ static int base_gib = -1;
 module_param(base_gib, int, 0);
 MODULE_PARM_DESC(base_gib, "GiB at which the window begins; the lowest RAM without it");
 
+static int only = -1;
+module_param(only, int, 0600);
+MODULE_PARM_DESC(only, "CPU on which alone a pass walks; all cores without it");
+
 static struct dentry *dir;
 
 static void verify_all(void *unused)
@@ -50,8 +55,14 @@ static void verify_all(void *unused)
 
 static void pass_work(struct work_struct *work)
 {
+	int cpu = READ_ONCE(only);
 	phys_addr_t pa;
 
+	if (cpu >= 0) {
+		smp_call_function_single(cpu, verify_all, NULL, true);
+		WRITE_ONCE(passes, passes + 1);
+		return;
+	}
 	cpus_read_lock();
 	migrate_disable();
 	for (pa = walk_start; pa < walk_end; pa += SZ_1G) {
