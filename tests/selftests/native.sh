@@ -156,8 +156,6 @@ is "assist, slow: what it has won" "$(stat native_won)" 5
 is "assist, slow: the region" "$(region "$one" state)" optimised
 poll 60 idle
 is "assist, slow: nothing is attempted again" "$(verifies)" 0
-echo 500 >$CONFIG/delay_ms
-echo 5000 >$CONFIG/max_delay_ms
 is "assist: rmmod" "$(try rmmod rmpopt)" ok
 is "assist: nothing is said to stay" "$(log_count stays)" 0
 ok "assist: RMPOPT_BASE is as it was" all_cores 1
