@@ -109,7 +109,7 @@ if [ "$MODEL" != zen4 ]; then
 	fault "a segment size beyond all" "segment-size ram-uncovered head-uncovered " emu msr $RMP_CFG $((1 | 63 << 8))
 	fault "RMP_END" "end-not-zero " emu msr $RMP_END 0x2000
 
-	# Random bytes, from full tables to almost empty ones.
+	# Random bytes in every 16th entry; in make test-hard also in more and in fewer entries.
 	# shellcheck disable=SC2317 # look() calls it
 	hostile()
 	{
