@@ -12,6 +12,7 @@
 mod support;
 
 use rustix::process::{kill_process, Pid, Signal};
+use signal_hook::consts::SIGINT;
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -19,7 +20,7 @@ use std::{
     path::Path,
     process::{Child, Command, Stdio},
 };
-use support::{copy, folder, put, run, state};
+use support::{copy, folder, let_through, put, run, state};
 
 const TABLE: &str = "sys/kernel/debug/rmpopt/rmpopt-table";
 
@@ -109,6 +110,7 @@ fn each_scrape_is_a_collection() {
 
 #[test]
 fn other_requests() {
+    let_through(&[SIGINT]);
     let mut server = Server::start(&state("zen6"));
     for (method, path, code, what) in [
         ("GET", "/", 200, "href=\"/metrics\""),
@@ -130,7 +132,7 @@ fn other_requests() {
         server.ask("GET", "/metrics").0.get(..13),
         Some("HTTP/1.1 200 ")
     );
-    assert_eq!(server.end(Signal::Term), Some(0));
+    assert_eq!(server.end(Signal::Int), Some(0));
 }
 
 #[test]
