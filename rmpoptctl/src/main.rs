@@ -10,8 +10,9 @@ mod cmd;
 mod collect;
 mod exit;
 #[cfg(test)]
-#[allow(clippy::expect_used, reason = "a test fails by it")]
-mod golden;
+#[allow(clippy::expect_used, clippy::panic, reason = "a test fails by them")]
+#[path = "../tests/support/golden_file.rs"]
+mod golden_file;
 mod output;
 mod show;
 mod signals;

@@ -267,7 +267,7 @@ fn farther((from, until): (u64, u64), all: (u64, u64)) -> (u64, u64) {
 #[allow(clippy::expect_used, reason = "a test fails by them")]
 mod tests {
     use super::{earlier, farther, later, narrow, nearer, wide, Replay};
-    use crate::{cli, golden::golden, show};
+    use crate::{cli, golden_file::same, show};
     use ratatui::{backend::TestBackend, crossterm::event::KeyCode, Terminal};
     use std::path::Path;
 
@@ -293,10 +293,10 @@ mod tests {
     #[test]
     fn screens() {
         use KeyCode::{Char, Down, End, Home, Right};
-        golden("replay.80x24", &screen(80, 24, &[]));
-        golden("replay.end", &screen(80, 24, &[End, Down, Down]));
-        golden("replay.time", &screen(80, 24, &[End, Char('+'), Char('+')]));
-        golden("replay.memory", &screen(80, 20, &[Char(']'), Right]));
+        same("replay.80x24", &screen(80, 24, &[]));
+        same("replay.end", &screen(80, 24, &[End, Down, Down]));
+        same("replay.time", &screen(80, 24, &[End, Char('+'), Char('+')]));
+        same("replay.memory", &screen(80, 20, &[Char(']'), Right]));
         let there = [Char('+'), Char(']'), Right, Char('0'), Home];
         assert_eq!(screen(80, 24, &there), screen(80, 24, &[]));
     }

@@ -270,7 +270,7 @@ mod tests {
     use crate::{
         cmd::{guests, map, status},
         collect::{list::List, table},
-        golden::golden,
+        golden_file::same,
         show,
     };
     use ratatui::{backend::TestBackend, Terminal};
@@ -358,14 +358,14 @@ mod tests {
 
     #[test]
     fn screens() {
-        golden("watch.80x24", &screen(80, 24, |_| ()));
+        same("watch.80x24", &screen(80, 24, |_| ()));
         let guests = |model: &mut Model| {
             model.guests = Some(guests::collect(&zen6(), false).expect("the guests"));
             model.paused = true;
         };
-        golden("watch.100x32.guests", &screen(100, 32, guests));
+        same("watch.100x32.guests", &screen(100, 32, guests));
         let error = |model: &mut Model| model.error = Some("stats: no such file".into());
-        golden("watch.error", &screen(80, 24, error));
+        same("watch.error", &screen(80, 24, error));
     }
 
     /// However small, down to nothing.

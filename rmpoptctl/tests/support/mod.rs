@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Runs the program on saved states, and compares with golden files.
-//!
-//! `RMPOPTCTL_BLESS=1 cargo test` writes the golden files anew: look at the difference before it is committed.
 #![allow(dead_code, reason = "each test uses a part")]
+
+mod golden_file;
+
+pub use golden_file::same;
 
 use std::{
     fs,
@@ -82,25 +84,6 @@ pub fn picture(folder: &Path, name: &str, draw: impl FnOnce(&str) -> Run) {
     same(name, &text);
     let elsewhere = text.replace("http://www.w3.org/2000/svg", "");
     assert!(!elsewhere.contains("//"), "{name} names another place");
-}
-
-/// Compares a text with the golden file.
-pub fn same(name: &str, text: &str) {
-    let file = tests().join("golden").join(name);
-    if std::env::var_os("RMPOPTCTL_BLESS").is_some() {
-        fs::write(&file, text).expect("the golden file is written");
-        return;
-    }
-    let wanted = fs::read_to_string(&file).unwrap_or_default();
-    if wanted == text {
-        return;
-    }
-    let mut lines = wanted.lines().zip(text.lines()).enumerate();
-    let first = lines.find(|(_, (a, b))| a != b).map_or_else(
-        || "one is longer".to_owned(),
-        |(i, (a, b))| format!("line {}:\n  golden {a}\n  now    {b}", i + 1),
-    );
-    panic!("{} differs, {first}\nnow:\n{text}", file.display());
 }
 
 /// A folder of a test's own, emptied.
