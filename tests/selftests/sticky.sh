@@ -6,7 +6,7 @@
 # regions, and the module does not scan these again.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
-begin "$(hard 480 150)"
+begin "$(hard 560 185)"
 require_emulator
 require_rmpopt
 require_test_module snp_guest
@@ -153,6 +153,24 @@ for sticky in ignored gp clear; do
 		is "$what: the guest ends" "$(guest release "$two")" ok
 		within 60 "$what: what it gave back is won back by itself" full
 		is "$what: with one scan" "$(emu get rmpopt.scans)" 1
+
+		# Away and back: nobody sees that a guest ends meanwhile.
+		is "$what, unseen: a guest" "$(guest assign "$two" 2m 1 5)" ok
+		poll 60 idle
+		is "$what, unseen: rmmod" "$(try rmmod rmpopt)" ok
+		is "$what, unseen: the guest ends" "$(guest release "$two")" ok
+		emulator_table >/tmp/table.before
+		is "$what, unseen: its region is not optimised by that alone" \
+			"$(awk -v two="$two" '$1 == two { print $2 }' /tmp/table.before)" none
+		emu reset >/dev/null
+		is "$what, unseen: insmod" "$(try insmod "$MODULE")" ok
+		within 60 "$what, unseen: the region is won" full
+		if [ $keeps = 1 ]; then
+			is "$what, unseen: with one scan" "$(emu get rmpopt.scans)" 1
+			is "$what, unseen: and one verify on each core" "$(emu get rmpopt.verify)" "$(cores)"
+		fi
+		is "$what, unseen: its pages are counted" "$(region "$two" counted)" 0
+		tables_agree "$what, unseen: the table is what the cores have"
 		unload
 		no_splat "$what: the kernel log is clean"
 	done
