@@ -206,6 +206,18 @@ log_count()
 	log_lines "$1" | wc -l
 }
 
+# warnings: lines of the module with the level of a warning or worse, since the mark.
+warnings()
+{
+	dmesg -r | awk -v mark="$tap_mark" '
+		index($0, mark) { n = 0; next }
+		match($0, /^<[0-9]+>/) {
+			level = substr($0, 2, RLENGTH - 2) % 8
+			if (level <= 4 && / rmpopt: / && !/taint/) line[n++] = $0
+		}
+		END { for (i = 0; i < n; i++) print line[i] }'
+}
+
 # Nothing that the kernel calls a fault. The runner looks at the whole log, too.
 no_splat()
 {

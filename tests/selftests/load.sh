@@ -20,18 +20,6 @@ bases_set()
 
 stays="stays optimised until SNP is shut down: RMPOPT_EN cannot be cleared"
 
-# warnings: lines of the module with the level of a warning or worse, since the mark.
-warnings()
-{
-	dmesg -r | awk -v mark="$tap_mark" '
-		index($0, mark) { n = 0; next }
-		match($0, /^<[0-9]+>/) {
-			level = substr($0, 2, RLENGTH - 2) % 8
-			if (level <= 4 && / rmpopt: / && !/taint/) line[n++] = $0
-		}
-		END { for (i = 0; i < n; i++) print line[i] }'
-}
-
 kthreads()
 {
 	cat /proc/[0-9]*/comm 2>/dev/null | grep -cx rmpopt
