@@ -49,6 +49,12 @@ states()
 	done | sort -u
 }
 
+# status_of KEY: a value of the file status.
+status_of()
+{
+	sed -n "s/^$1: *//p" $DEBUG/status
+}
+
 # The first and the last optimised region above 4 GiB.
 pick_two()
 {

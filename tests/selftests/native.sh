@@ -10,12 +10,6 @@ require_rmpopt
 require_test_module native_rmpopt
 require_test_module snp_guest
 
-# status_of KEY: a value of the file status.
-status_of()
-{
-	sed -n "s/^$1: *//p" $DEBUG/status
-}
-
 verifies()
 {
 	emu get rmpopt.verify

@@ -6,7 +6,7 @@
 # regions, and the module does not scan these again.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
-begin "$(hard 560 185)"
+begin "$(hard 590 190)"
 require_emulator
 require_rmpopt
 require_test_module snp_guest
@@ -91,9 +91,13 @@ for sticky in ignored gp clear; do
 		if [ $keeps = 1 ]; then
 			is "$what, off: state" "$(states)" "kept by the processor"
 			is "$what, off: what that means" "$(field 0 kept)" "$stays"
+			is "$what, off: status: cores" "$(status_of 'cores kept by the processor')" "$(cores)"
+			is "$what, off: status: what that means" "$(status_of kept)" "$stays"
 			is "$what, off: region $one" "$(region "$one" state)" optimised
 		else
 			is "$what, off: state" "$(states)" off
+			is "$what, off: status: cores" "$(status_of 'cores off')" "$(cores)"
+			is "$what, off: status: nothing is said to stay" "$(status_of kept)" ""
 		fi
 		is "$what, off: a guest" "$(guest assign "$one" 2m 1 5)" ok
 		is "$what, off: its region is lost" "$(table_of "$one")" none
