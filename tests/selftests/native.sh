@@ -4,6 +4,7 @@
 # The module beside a kernel that has RMPOPT of its own, which native_rmpopt.ko simulates.
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
+. "$(dirname "$0")/trace.sh"
 begin 127
 require_emulator
 require_rmpopt
@@ -33,6 +34,26 @@ beside()
 	load "$@"
 }
 
+# given_back WHAT: region $one was lost to a guest, and is free and not optimised.
+given_back()
+{
+	is "$1: a guest" "$(guest assign "$one" 2m 4 5)" ok
+	is "$1: it ends" "$(guest release "$one")" ok
+	is "$1: its region is not optimised" "$(table_of "$one")" none
+}
+
+# occupancy GIB: what rmp/occupancy says of it: pages of guests and of the firmware, what holds it.
+occupancy()
+{
+	awk -v gib="$1" '$1 == gib { print $3, $4, $5 }' $DEBUG/rmp/occupancy
+}
+
+# traced PATTERN: the number of such events.
+traced()
+{
+	grep -c " $1" $TRACE/trace
+}
+
 insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 
 # assist: the register is the kernel's, and what it has optimised is not touched.
@@ -53,24 +74,44 @@ pick_two
 is "assist: a guest" "$(guest assign "$one" 2m 4 5)" ok
 is "assist: is seen" "$(region "$one" counted)" 2048
 is "assist: holds its region" "$(region "$one" state)" held
+is "assist: rmp/occupancy counts its pages" "$(occupancy "$one")" "2048 0 guest"
+is "assist: rmp_entry: a page of the region" "$(try write $CONFIG/rmp_entry $((one << 30)))" ok
+is "assist: rmp/entry shows that page" "$(sed -n 's/^address: //p' $DEBUG/rmp/entry)" \
+	"$(printf '%#x' $((one << 30)))"
 emu reset >/dev/null
+echo >$TRACE/trace
+echo 1 >$TRACE/events/rmpopt/enable
 is "assist: the guest ends" "$(guest release "$one")" ok
 within 60 "assist: its region is won back without the kernel" won "$one"
 poll 60 idle
 is "assist: with one scan" "$(emu get rmpopt.scans)" 1
 is "assist: and one verify on each core" "$(verifies)" "$(cores)"
 at_least "assist: passes for what was given back" "$(passes given-back)" 1
+echo 0 >$TRACE/events/rmpopt/enable
+is "assist: trace: a pass begins" "$(traced 'pass_begin: reason=given-back regions=1$')" 1
+is "assist: trace: a pass ends" \
+	"$(traced "pass_end: reason=given-back regions=1 cores=$(cores) scans=1 duration_us=[0-9]*$")" 1
+is "assist: trace: the region" "$(traced "region_optimised: gib=$one delay_ms=[0-9]*$")" 1
+is "assist: rmp/occupancy: nothing keeps the region" "$(occupancy "$one")" "0 0 none"
 is "assist: no pass of the kernel's was seen" "$(stat native_passes)" 0
 is "assist: RMPOPT_BASE was not written" "$(emu get rmpopt_base.writes)" 0
 emu reset >/dev/null
 is "assist: the kernel makes a pass" "$(try write $NATIVE/pass 1)" ok
 is "assist: which has nothing to do but what is held" "$(emu get rmpopt.scans)" "$(emu get rmpopt.failed_scans)"
 
-# The controls.
+# The controls. Before each of the first two, a region that only it can win.
+echo 0 >$CONFIG/auto
+given_back "assist"
 is "assist: action: 1" "$(try write $CONFIG/action 1)" ok
-within 60 "assist: that ends" full
+within 60 "assist: action: wins the region" full
+given_back "assist"
+emu reset >/dev/null
 is "assist: optimise" "$(try write $CONFIG/optimise "${one}G+1G")" ok
-within 60 "assist: that ends" full
+within 60 "assist: optimise: wins the region" full
+is "assist: optimise: with one scan" "$(emu get rmpopt.scans)" 1
+is "assist: optimise: and one verify on each core" "$(verifies)" "$(cores)"
+is "assist: RMPOPT_BASE is still not written" "$(emu get rmpopt_base.writes)" 0
+echo 1 >$CONFIG/auto
 is "assist: window_policy" "$(try write $CONFIG/window_policy all)" EOPNOTSUPP
 is "assist: isolated_cpus" "$(try write $CONFIG/isolated_cpus once)" ok
 is "assist: isolated_cpus" "$(try write $CONFIG/isolated_cpus include)" ok
