@@ -27,6 +27,7 @@ use crate::{
             order::Attempt,
             survey::Survey, //
         },
+        settings::Isolated,
         stats::Reason, //
     },
     sev::{
@@ -148,11 +149,10 @@ impl Control {
     /// Asks all cores which regions they have, and counts those that the kernel's own passes have newly won. The
     /// next pass of the module gives these to all cores: a pass of the kernel's may be under way, or have missed
     /// cores.
-    fn ask_for_native_pass(&self, memory: &mut Memory) -> Adopted {
+    fn ask_for_native_pass(&self, memory: &mut Memory) {
         let adopted = self.ask_cores(memory, true);
         self.dirty.count_native_pass(adopted.new);
         memory.uneven |= adopted.new != 0;
-        adopted
     }
 
     /// Asks the cores what the passes of a kernel with RMPOPT of its own have won. The thread does so only while
@@ -165,7 +165,11 @@ impl Control {
         let survey = self.survey();
         let attempting = self.mailbox.enabled();
         // The kernel enables RMPOPT on the cores after SNP's initialisation.
-        let off = |entry: &CoreEntry| entry.representative.is_some() && !entry.core.is_on();
+        let skip = self.settings.isolated() == Isolated::Skip;
+        let off = |entry: &CoreEntry| {
+            let asked = entry.representative.is_some() && !(skip && entry.isolated_now());
+            asked && entry.core.state() == CoreState::Off
+        };
         let on = memory.snp == Some(Snp::On);
         let waiting = !on || self.owner() == Owner::Kernel && survey.topology.cores.iter().any(off);
         let interval = if waiting {
@@ -186,14 +190,14 @@ impl Control {
             return Some(left);
         }
         memory.watched = Some(Instant::now());
-        if on {
+        if on && (!waiting || memory.runner.any_enabled(&self.order(), off)) {
             let first = core::mem::take(&mut memory.left_on);
-            let adopted = if first {
-                self.ask_cores(memory, true)
+            if first {
+                self.ask_cores(memory, true);
             } else {
-                self.ask_for_native_pass(memory)
-            };
-            if attempting && waiting && adopted.all != 0 {
+                self.ask_for_native_pass(memory);
+            }
+            if attempting && waiting {
                 self.mailbox.set_busy();
                 self.pass(memory, Attempt::Dirty, Reason::Start);
             }

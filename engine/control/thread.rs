@@ -183,7 +183,8 @@ impl Control {
         let kept = self.kept();
         let survey = self.survey();
         let mut cores = survey.topology.cores.iter();
-        if initialising || !cores.any(|entry| entry.core.is_on()) {
+        let snp_off = memory.snp == Some(Snp::Off);
+        if initialising || snp_off || !cores.any(|entry| entry.core.is_on()) {
             self.dirty.nothing_optimised(&survey);
         }
         if kept > before {
@@ -337,15 +338,16 @@ impl Control {
         if let Some(news) = news.filter(|_| self.mailbox.enabled()) {
             pr_info!("{news}\n");
         }
-        if now == Snp::Off && before != Some(Snp::Off) {
-            // A shutdown may have left RMPOPT_BASE as it was.
-            self.switch_off(memory);
-        }
+        let gone_off = now == Snp::Off && before != Some(Snp::Off);
         let anew =
             now == Snp::On && (again || matches!(before, Some(Snp::Off | Snp::Initialising)));
-        if anew || now == Snp::Initialising {
-            // Records on which cores the initialisation has cleared RMPOPT_BASE.
+        if gone_off || anew || now == Snp::Initialising {
+            // Records on which cores the shutdown or the initialisation has cleared RMPOPT_BASE.
             memory.runner.all_cleared(&self.order(), 0);
+        }
+        if gone_off {
+            // A shutdown may have left RMPOPT_BASE as it was.
+            self.switch_off(memory);
         }
         if anew {
             self.dirty.forget(&self.survey());

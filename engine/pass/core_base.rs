@@ -163,6 +163,22 @@ pub(crate) fn find_cleared(topology: &Topology, cpu: Cpu) -> bool {
     cleared
 }
 
+/// Looks whether the kernel has enabled RMPOPT on the core of `cpu`, records that, and returns whether RMPOPT is
+/// enabled.
+///
+/// In thread context on `cpu`.
+pub(crate) fn find_enabled(topology: &Topology, cpu: Cpu) -> bool {
+    let Some((_, entry)) = topology.core_of(cpu) else {
+        return false;
+    };
+    let enabled = OnCpu::exactly(cpu, |on| {
+        let base = rmpopt::base(on).ok().filter(|base| base.enabled())?;
+        entry.core.record(Asked::Nothing, base);
+        Some(())
+    });
+    enabled == Some(Some(()))
+}
+
 /// Handles that `cpu` goes offline. If `cpu` is the last online thread of its core, RMPOPT is switched off where
 /// the processor allows that: with no thread online nobody could do it later.
 ///

@@ -246,6 +246,25 @@ impl Runner {
         cleared.load(Relaxed) >= 2 || online.count() == 1
     }
 
+    /// Looks whether the kernel has enabled RMPOPT on a core for which `which` is true, records that, and returns
+    /// whether there is such a core. No other core is disturbed.
+    pub(crate) fn any_enabled(
+        &mut self,
+        order: &Order<'_>,
+        which: impl Fn(&CoreEntry) -> bool,
+    ) -> bool {
+        let topology = &self.survey.topology;
+        let enabled = Atomic::new(false);
+        let cores = topology.cores.iter().filter(|entry| which(entry));
+        let cores = cores.filter_map(CoreEntry::at_work);
+        self.batch.run(cores, || order.patience(), &|cpu| {
+            if core_base::find_enabled(topology, cpu) {
+                enabled.store(true, Relaxed);
+            }
+        });
+        enabled.load(Relaxed)
+    }
+
     /// Decides which cores take part, and switches RMPOPT off on isolated cores that are skipped.
     fn select_cores(&mut self, order: &Order<'_>) {
         let isolated = order.isolated;

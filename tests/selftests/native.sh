@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/trace.sh"
-begin 127
+begin 148
 require_emulator
 require_rmpopt
 require_test_module native_rmpopt
@@ -275,6 +275,67 @@ for bad in "" Assist 1 assist,observe; do
 done
 no_splat "takeover: the kernel log is clean"
 rmmod native_rmpopt
+
+# A kernel that enables RMPOPT only after the module was loaded, and has made no pass yet.
+insmod "$MODULES/native_rmpopt.ko" enable=0
+clear_cores
+log_mark
+emu forget >/dev/null
+emu reset >/dev/null
+load
+poll 60 idle
+sleep 2.5
+is "late: state before that" "$(states)" off
+is "late: nothing is attempted before that" "$(verifies)" 0
+is "late: RMPOPT_BASE is not written" "$(emu get rmpopt_base.writes)" 0
+is "late: the kernel enables RMPOPT" "$(try write $NATIVE/enable 1)" ok
+within 60 "late: that is noticed, and all is optimised" full
+is "late: state" "$(states)" "enabled by the kernel"
+is "late: RMPOPT_BASE was written by the kernel alone" "$(emu get rmpopt_base.writes)" "$(cores)"
+tables_agree "late: the table is what the cores have"
+
+# A core on which the kernel does not enable RMPOPT disturbs no other core.
+last=$(each_core | tail -n 1)
+emu base "$last" 0 >/dev/null
+ok "late, one core is off: a pass" pass
+is "late, one core is off: status" "$(status_of 'cores off')" 1
+starts=$(passes start)
+checks=$(stat self_checks)
+emu reset >/dev/null
+sleep 3.5
+reports=$(emu get rmpopt.report)
+at_most "late, one core is off: reports that no self-check made" $((reports - $(stat self_checks) + checks)) 1
+is "late, one core is off: no pass is made" "$(passes start)" "$starts"
+emu base "$last" 1 >/dev/null
+within 60 "late, the core is on again: all is optimised" full
+
+# SNP is shut down and initialised again; the kernel enables RMPOPT some time after that.
+gone_off()
+{
+	[ "$(log_count 'SNP has gone off')" -ge 1 ] && [ "$(status_of 'cores off')" = "$(cores)" ] &&
+		! awk '$2 == "optimised" { n++ } END { exit !n }' $DEBUG/regions
+}
+come_on()
+{
+	[ "$(log_count 'SNP has come on')" -ge 1 ] && idle
+}
+emu snp off >/dev/null
+within 60 "SNP off: log, status and regions say so" gone_off
+is "SNP off: nothing is optimised in the table" "$(table | awk '$2 != "none"')" ""
+emu forget >/dev/null
+emu reset >/dev/null
+emu snp on >/dev/null
+within 60 "SNP on: that is noticed" come_on
+is "SNP on: nothing is attempted before the kernel enables RMPOPT" "$(verifies)" 0
+is "SNP on: RMPOPT_BASE is not written" "$(emu get rmpopt_base.writes)" 0
+is "SNP on: the kernel enables RMPOPT" "$(try write $NATIVE/enable 1)" ok
+within 60 "SNP on: all is optimised" full
+is "SNP on: state" "$(states)" "enabled by the kernel"
+is "SNP on: RMPOPT_BASE was written by the kernel alone" "$(emu get rmpopt_base.writes)" "$(cores)"
+tables_agree "SNP on: the table is what the cores have"
+unload
+rmmod native_rmpopt
+no_splat "late: the kernel log is clean"
 
 # The same registers and no feature bit: an earlier load has left them.
 clear_cores

@@ -6,16 +6,21 @@
  *
  * When it is loaded it sets the CPU feature bit. Where SNP is on it also sets
  * RMPOPT_BASE of each core, on one thread of the core, to one window from the lowest
- * RAM on; it does not where the loading CPU reads RMPOPT_BASE as enabled already. A
- * pass is a work item: it verifies every GiB on the CPU on which it runs, then
+ * RAM on; it does not where the CPU that runs this reads RMPOPT_BASE as enabled
+ * already. Nobody tells it that SNP was initialised: a test does. A pass is a work
+ * item: it verifies every GiB on the CPU on which it runs, then
  * interrupts all cores at once, and each core walks the same list. When the module
  * is unloaded it clears the feature bit, because a test needs a kernel without it,
  * and undoes nothing else.
  *
- * Parameter base_gib: the GiB at which the window begins instead.
- * Parameter only: the CPU on which a pass walks instead of all cores.
+ * Parameters: base_gib is the GiB at which the window begins instead. only is the
+ * CPU on which a pass walks instead of all cores. With enable=0 loading only sets the
+ * CPU feature bit.
  *
- * debugfs native_rmpopt/: pass, guest_ended, passes; see walk.h.
+ * debugfs native_rmpopt/:
+ *   enable       write anything: what follows the end of SNP's initialisation,
+ *                RMPOPT_BASE is set
+ *   pass, guest_ended, passes: see walk.h
  */
 #include <linux/cpu.h>
 #include <linux/cpumask.h>
@@ -42,6 +47,10 @@ MODULE_PARM_DESC(base_gib, "GiB at which the window begins; the lowest RAM witho
 static int only = -1;
 module_param(only, int, 0600);
 MODULE_PARM_DESC(only, "CPU on which alone a pass walks; all cores without it");
+
+static bool enable = true;
+module_param(enable, bool, 0);
+MODULE_PARM_DESC(enable, "Set RMPOPT_BASE while the module is loaded; true without it");
 
 static struct dentry *dir;
 
@@ -80,10 +89,27 @@ static void write_base(void *unused)
 	wrmsrq_safe(MSR_RMPOPT_BASE, walk_start | RMPOPT_EN);
 }
 
-static int __init native_init(void)
+static void enable_cores(void)
 {
 	u64 value = 0;
 
+	cpus_read_lock();
+	walk_find_threads();
+	if (!rdmsrq_safe(MSR_AMD64_SYSCFG, &value) && value & SYSCFG_SNP_EN &&
+	    !rdmsrq_safe(MSR_RMPOPT_BASE, &value) && !(value & RMPOPT_EN))
+		on_each_cpu_mask(walk_threads, write_base, NULL, true);
+	cpus_read_unlock();
+}
+
+static ssize_t enable_write(struct file *file, const char __user *user, size_t len, loff_t *pos)
+{
+	enable_cores();
+	return len;
+}
+DEFINE_WRITE_FILE(enable);
+
+static int __init native_init(void)
+{
 	if (!zalloc_cpumask_var(&walk_threads, GFP_KERNEL))
 		return -ENOMEM;
 	walk_find_ram();
@@ -93,14 +119,11 @@ static int __init native_init(void)
 
 	set_cpu_cap(&boot_cpu_data, X86_FEATURE_RMPOPT);
 
-	cpus_read_lock();
-	walk_find_threads();
-	if (!rdmsrq_safe(MSR_AMD64_SYSCFG, &value) && value & SYSCFG_SNP_EN &&
-	    !rdmsrq_safe(MSR_RMPOPT_BASE, &value) && !(value & RMPOPT_EN))
-		on_each_cpu_mask(walk_threads, write_base, NULL, true);
-	cpus_read_unlock();
+	if (enable)
+		enable_cores();
 
 	dir = walk_files("native_rmpopt");
+	debugfs_create_file("enable", 0200, dir, NULL, &enable_fops);
 	return 0;
 }
 
