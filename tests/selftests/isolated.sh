@@ -5,10 +5,11 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 . "$(dirname "$0")/dirty.sh"
-begin 98
+begin 120
 require_emulator
 require_rmpopt
 require_isolated
+require_test_module native_rmpopt
 require_test_module snp_guest
 
 free=$(free_regions | tr '\n' ' ')
@@ -235,6 +236,39 @@ echo 1 >$CONFIG/action
 for core in 0 1 2 3; do
 	within 60 "once: SNP is initialised again, core $core is filled again" has $core
 done
+
+# Beside a kernel that has RMPOPT of its own, RMPOPT_BASE of the cores that are left out is the kernel's.
+unload
+insmod "$MODULES/native_rmpopt.ko" || bail "native_rmpopt.ko does not load"
+emu reset >/dev/null
+load skip_isolated=1
+within 60 "assist, skip: the first pass ends" idle
+sleep 2.5
+for core in 0 1; do
+	ok "assist, skip: core $core has all" has $core
+done
+for core in 2 3; do
+	is "assist, skip: RMPOPT_BASE of core $core" "$(emu base $core)" 0x1
+	is "assist, skip: core $core is not asked" "$(emu get rmpopt.by_core.$core.report)" 0
+	is "assist, skip: core $core attempts nothing" "$(verified $core)" 0
+done
+is "assist, skip: cpu/4: state" "$(field 4 state)" skipped
+is "assist, skip: isolated_cpus: include" "$(try write $CONFIG/isolated_cpus include)" ok
+for core in 2 3; do
+	within 60 "assist, include: core $core has all" has $core
+done
+is "assist, include: cpu/4: state" "$(field 4 state)" "enabled by the kernel"
+poll 60 idle
+is "assist, include to skip" "$(try write $CONFIG/isolated_cpus skip)" ok
+poll 60 idle
+for core in 2 3; do
+	is "assist, skip again: RMPOPT_BASE of core $core" "$(emu base $core)" 0x1
+	ok "assist, skip again: core $core still has all" has $core
+done
+is "assist: RMPOPT_BASE is never written" "$(emu get rmpopt_base.writes)" 0
+unload
+rmmod native_rmpopt
+load
 
 # A partition, made and ended while the module is loaded: core 0.
 CGROUP=/tmp/cgroup

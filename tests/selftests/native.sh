@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/trace.sh"
-begin 148
+begin 155
 require_emulator
 require_rmpopt
 require_test_module native_rmpopt
@@ -261,6 +261,13 @@ ok "takeover: the window is the module's" all_cores 1
 is "takeover: state" "$(states)" enabled
 is "takeover: window_policy" "$(try write $CONFIG/window_policy all)" ok
 poll 60 idle
+is "takeover: enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+ok "takeover, off: RMPOPT_BASE is the kernel's" all_cores $base
+is "takeover, off: state" "$(states)" "enabled by the kernel"
+is "takeover, off: nothing is said to stay" "$(log_count stays)" 0
+is "takeover: enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+within 60 "takeover, on again: all is optimised" full
+ok "takeover, on again: the window is the module's" all_cores 1
 is "back to assist" "$(try write $CONFIG/native assist)" ok
 poll 60 idle
 ok "back to assist: RMPOPT_BASE is the kernel's" all_cores $base
