@@ -143,6 +143,31 @@ pub(crate) fn switch_off(topology: &Topology, on: &OnCpu) {
     core.record(Asked::Off, after);
 }
 
+/// Handles that SNP is off. Attempts to switch RMPOPT off on the calling core where the module owns RMPOPT_BASE: a
+/// shutdown of SNP may have left RMPOPT enabled, and nobody else would clear it later. Records the value that is
+/// read afterwards, and that nothing is known of the core's regions.
+///
+/// # Errors
+///
+/// The fault of a read; then nothing was recorded.
+pub(super) fn leave_snp(on: &OnCpu, core: &Core) -> Result<(), Fault> {
+    let ours = core.owner() == Owner::Module;
+    if ours && rmpopt::base(on)?.enabled() {
+        // The value that is read afterwards tells what came of the write.
+        let _ = rmpopt::set_base(on, RmpoptBase::OFF);
+    }
+    let after = rmpopt::base(on)?;
+    let asked = if ours && after.enabled() {
+        Asked::Off
+    } else {
+        Asked::Nothing
+    };
+    core.clear_fault();
+    core.record(asked, after);
+    core.forget_all();
+    Ok(())
+}
+
 /// Looks whether somebody has cleared RMPOPT_BASE on the core of `cpu`, records that, and returns whether it was
 /// cleared.
 ///

@@ -26,7 +26,6 @@ use crate::{
     },
     sev::{
         addr::Region,
-        msr::RmpoptBase,
         probe,
         rmpopt, //
     },
@@ -220,15 +219,8 @@ impl<'a> CoreWork<'a> {
 
     /// Handles that SNP is off: the core is switched off and not taken out.
     fn find_snp_off(&self) -> Stop {
-        // A shutdown of SNP may have left RMPOPT enabled, and nobody else would clear it later.
-        OnCpu::exactly(self.cpu, |on| {
-            if self.core.owner() == Owner::Module
-                && rmpopt::base(on).is_ok_and(|base| base.enabled())
-            {
-                let _ = rmpopt::set_base(on, RmpoptBase::OFF);
-            }
-        });
-        self.core.record_off();
+        // A core that is not reached is switched off by the thread when it finds that SNP is off.
+        OnCpu::exactly(self.cpu, |on| core_base::leave_snp(on, self.core));
         self.order.events.core_cleared();
         Stop::Cleared
     }

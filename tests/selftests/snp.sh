@@ -3,6 +3,7 @@
 # host: snpoff timed
 # SNP is off when the module is loaded, comes on, goes off and comes on again.
 . "$(dirname "$0")/tap.sh"
+. "$(dirname "$0")/dirty.sh"
 begin 38
 require_emulator
 require_rmpopt
@@ -126,6 +127,30 @@ done
 emu switch shutdown_base cleared >/dev/null
 emu snp on >/dev/null
 within 60 "all is there again" filled
+
+# The same in the middle of a pass, and a core that does not let RMPOPT be switched off: what is read counts.
+if emu time model >/dev/null 2>&1; then
+	still_on()
+	{
+		[ "$(status_of 'cores kept by the processor')" = 1 ] &&
+			[ "$(status_of 'cores off')" = $(($(cores) - 1)) ]
+	}
+	last=$(each_core | tail -n 1)
+	emu switch shutdown_base kept >/dev/null
+	ok "a pass is under way" during
+	emu fault "$last" gp >/dev/null
+	emu snp off >/dev/null
+	within 60 "core $last stays on: status says so" still_on
+	is "core $last stays on" "$(emu base "$last")" 0x1
+	is "core $last stays on: it is not taken out" "$(log_count 'taken out')" 0
+	emu fault "$last" none >/dev/null
+	emu switch shutdown_base cleared >/dev/null
+	emu snp on >/dev/null
+	within 60 "all is there again" filled
+	is "status: all cores are on" "$(status_of 'cores enabled')" "$(cores)"
+	tables_agree "the table is what the cores have"
+	emu time none
+fi
 
 # Off, and the module leaves.
 emu snp off >/dev/null
