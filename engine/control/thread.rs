@@ -203,7 +203,8 @@ impl Control {
 
     /// Logs that RMPOPT stays on although it was to be switched off.
     fn report_kept(&self) {
-        pr_info!("memory {} (on {} cores)\n", KEPT, self.kept());
+        let state = CoreState::Kept.name();
+        pr_info!("memory {} (cores {}: {})\n", KEPT, state, self.kept());
     }
 
     /// Makes a pass, then rests.

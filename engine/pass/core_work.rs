@@ -209,9 +209,10 @@ impl<'a> CoreWork<'a> {
         let before = self.core.take_out(fault);
         if !matches!(before, CoreState::TakenOut(_)) {
             pr_warn!(
-                "CPU {}: {} from RMPOPT; its core is taken out until SNP is initialised again or \"enabled\" is set anew\n",
+                "CPU {}: {} from RMPOPT; its core is {} until SNP is initialised again or \"enabled\" is set anew\n",
                 self.cpu.number(),
-                fault.name()
+                fault.name(),
+                CoreState::TakenOut(fault).name()
             );
         }
         Stop::Faulted

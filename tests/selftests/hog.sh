@@ -91,7 +91,7 @@ take
 log_mark
 is "RMPOPT_EN is kept: enabled: 0" "$(try write $CONFIG/enabled 0)" ok
 is "RMPOPT_EN is kept: on every core" "$(bases)" "0x1 "
-is "RMPOPT_EN is kept: the log counts that one, too" "$(log_count 'cannot be cleared (on 4 cores)')" 1
+is "RMPOPT_EN is kept: the log counts that one, too" "$(log_count 'cannot be cleared (cores kept by the processor: 4)')" 1
 release
 is "RMPOPT_EN is kept: enabled: 1" "$(try write $CONFIG/enabled 1)" ok
 within 60 "that ends" idle
