@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/trace.sh"
-begin 155
+begin 190
 require_emulator
 require_rmpopt
 require_test_module native_rmpopt
@@ -277,6 +277,50 @@ load native=takeover
 within 60 "native=takeover: all is optimised" full
 is "native=takeover: rmmod" "$(try rmmod rmpopt)" ok
 ok "native=takeover: RMPOPT_BASE is the kernel's again" all_cores $base
+
+# takeover where the processor does not let the window move: the cores keep the kernel's.
+in_window=$(free_regions | awk '$1 >= 4' | wc -l)
+window_full()
+{
+	idle && [ "$(table | grep -c " $all\$")" = "$in_window" ]
+}
+for moves in $(hard "ignored gp" gp); do
+	what="takeover, base_moves=$moves"
+	emu switch base_moves $moves >/dev/null
+	load
+	within 60 "$what: assist before it" window_full
+	log_mark
+	emu reset >/dev/null
+	is "$what" "$(try write $CONFIG/native takeover)" ok
+	within 60 "$what: what the kernel's window covers is optimised" window_full
+	ok "$what: the window is the kernel's" all_cores $base
+	is "$what: state" "$(states)" "enabled, other window"
+	like "$what: the log says that no window is replaced" "$(log_lines takeover)" \
+		"*replaced on 0 of $(cores) cores*"
+	is "$what: status: cores" "$(status_of 'cores enabled, other window')" "$(cores)"
+	is "$what: status: not covered" "$(status_of not_covered_gib)" "$beyond of $(ram_regions | wc -l)"
+	is "$what: each core was tried once" "$(emu get rmpopt_base.writes)" "$(cores)"
+	is "$what: nothing is scanned again" "$(emu get rmpopt.scans)" 0
+	is "$what: a guest" "$(guest assign "$one" 2m 4 5)" ok
+	is "$what: it ends" "$(guest release "$one")" ok
+	within 60 "$what: its region is won back" won "$one"
+	tables_agree "$what: the table is what the cores have"
+	is "$what: enabled: 0" "$(try write $CONFIG/enabled 0)" ok
+	is "$what, off: state" "$(states)" "enabled by the kernel"
+	is "$what: enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+	within 60 "$what, on again: all is there" window_full
+	is "$what, on again: state" "$(states)" "enabled, other window"
+	is "$what: back to assist" "$(try write $CONFIG/native assist)" ok
+	within 60 "$what, back to assist: all is there" window_full
+	is "$what, back to assist: state" "$(states)" "enabled by the kernel"
+	is "$what: rmmod" "$(try rmmod rmpopt)" ok
+	ok "$what: RMPOPT_BASE is the kernel's" all_cores $base
+	is "$what: no #UD" "$(emu get rmpopt.ud)" 0
+	is "$what: no warning" "$(warnings)" ""
+	no_splat "$what: the kernel log is clean"
+done
+emu switch base_moves yes >/dev/null
+
 for bad in "" Assist 1 assist,observe; do
 	is "native='$bad'" "$(try insmod "$MODULE" native="$bad")" EINVAL
 done
