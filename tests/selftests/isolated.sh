@@ -47,15 +47,18 @@ verified()
 taskset -p 7 $$ >/dev/null
 taskset -p 7 2 >/dev/null
 
-# What the module does on a CPU: an interrupt that it sends there, a thread of its own that
-# runs there, work that it queues there.
-events="ipi/ipi_send_cpu sched/sched_switch workqueue/workqueue_queue_work"
+# What the module does on a CPU: an interrupt that it sends there, alone or to several CPUs at
+# once, a thread of its own that runs there, work that it queues there.
+events="ipi/ipi_send_cpu ipi/ipi_send_cpumask sched/sched_switch workqueue/workqueue_queue_work"
 
 watch()
 {
 	echo >$TRACE/trace
 	# shellcheck disable=SC2086 # a list
 	stacks_on $events
+	# Where the module's code is: in a trace that is read when the module has gone, its
+	# functions have no names.
+	text=$(awk '/\[rmpopt\]$/ && $2 ~ /^[tT]$/ { print "0x" $1 }' /proc/kallsyms | sort)
 }
 
 # watched FILE: what was traced, to FILE.
@@ -63,42 +66,101 @@ watched()
 {
 	# shellcheck disable=SC2086 # a list
 	stacks_off $events
-	cp $TRACE/trace "$1"
+	awk -v from="$(echo "$text" | head -n 1)" -v to="$(echo "$text" | tail -n 1)" '
+		BEGIN { sub(/...$/, "fff", to) }
+		/^ => 0x/ && from != "" && $2 "" >= from "" && $2 "" <= to "" { $0 = " => gone [rmpopt]" }
+		{ print }' $TRACE/trace >"$1"
 }
 
-# seen FIRST LAST FILE: what the module did on these CPUs, each kind and CPU once.
+# seen FIRST LAST FILE: what the module did on these CPUs, each kind and CPU once. While the
+# kernel registers a probe on one of its functions, or removes it, it changes its own text and
+# interrupts all CPUs for that, whoever asks. Such an interrupt is a "text interrupt".
+#
+# The trace is sorted by time, so that other CPUs' lines may stand between an event and its
+# stack. The stack belongs to the last event of its own CPU that has none yet.
 seen()
 {
 	awk -v first="$1" -v last="$2" '
+		function see(what, cpus,  n, i, cpu) {
+			n = split(cpus, cpu, ",")
+			for (i = 1; i <= n; i++)
+				if (cpu[i] + 0 >= first && cpu[i] + 0 <= last)
+					seen[what " on CPU " cpu[i]] = 1
+		}
 		function settle() {
-			if (what != "" && cpu >= first && cpu <= last && (ours || mine))
-				seen[what " on CPU " cpu] = 1
+			if (what != "" && ours)
+				see(what == "interrupt" && text ? "text interrupt" : what, where)
 			what = ""
 		}
-		# What an interrupt does on the way is not ours.
-		/^ => / { if (/ asm_/) through = 1; if (/\[rmpopt\]/ && !through) ours = 1; next }
-		/<stack trace>/ { next }
+		# An event of this CPU whose stack will follow: what was done, and on which CPUs.
+		function event(what, where,  at) {
+			at = events[on]++
+			kind[on, at] = what
+			target[on, at] = where
+		}
+		# The CPUs of a mask as the kernel prints it: hexadecimal, CPU 0 is the last bit.
+		function cpus_of(hex,  i, digit, bit, list) {
+			gsub(/,/, "", hex)
+			list = ""
+			for (i = 0; i < length(hex); i++) {
+				digit = index("0123456789abcdef", substr(hex, length(hex) - i, 1)) - 1
+				for (bit = 0; bit < 4; bit++) {
+					if (digit % 2)
+						list = list (list == "" ? "" : ",") (4 * i + bit)
+					digit = int(digit / 2)
+				}
+			}
+			return list
+		}
+		# What an interrupt does on the way is not ours, nor what the functions do that the
+		# module counts: it calls them where their caller would have.
+		/^ => / {
+			if (/ asm_| (rmp_make_private|rmp_make_shared|psmash)\+/) through = 1
+			if (/\[rmpopt\]/ && !through) ours = 1
+			if (/text_poke/) text = 1
+			next
+		}
+		!match($0, /\[[0-9][0-9][0-9]\]/) { next }
 		{
 			settle()
-			ours = mine = through = 0
-			match($0, /\[[0-9][0-9][0-9]\]/)
-			cpu = substr($0, RSTART + 1, 3) + 0
+			on = substr($0, RSTART + 1, 3) + 0
+		}
+		/<stack trace>/ {
+			ours = through = text = 0
+			if (events[on] > 0) {
+				what = kind[on, --events[on]]
+				where = target[on, events[on]]
+			}
 		}
 		/: ipi_send_cpu:/ {
 			match($0, /cpu=[0-9]+/)
-			cpu = substr($0, RSTART + 4, RLENGTH - 4) + 0
-			what = "interrupt"
+			event("interrupt", substr($0, RSTART + 4, RLENGTH - 4))
 		}
-		/: sched_switch:/ { what = "thread"; mine = /next_comm=rmpopt/; if (!mine) what = "" }
+		/: ipi_send_cpumask:/ {
+			match($0, /cpumask=[0-9a-f,]+/)
+			event("interrupt", cpus_of(substr($0, RSTART + 8, RLENGTH - 8)))
+		}
+		/: sched_switch:/ {
+			if (/next_comm=rmpopt/)
+				see("thread", on)
+			event("", on)
+		}
 		/: workqueue_queue_work:/ {
-			what = "work"
-			mine = / \[rmpopt\]/
+			if (/ \[rmpopt\]/)
+				see("work", on)
+			event("work", on)
 		}
 		END {
 			settle()
 			for (line in seen)
 				print line
 		}' "$3" | sort
+}
+
+# done_on FIRST LAST FILE: "seen" without what the kernel did for its text.
+done_on()
+{
+	seen "$@" | grep -v '^text'
 }
 
 unload
@@ -168,7 +230,7 @@ done
 emu reset >/dev/null
 watch
 ok "skip: a pass" pass
-for file in rmpopt-table regions stats status cpu/0 cpu/4 cpu/6; do
+for file in rmpopt-table regions stats status cpu/0 cpu/4 cpu/6 rmp/config rmp/segments rmp/occupancy; do
 	is "skip: $file can be read" "$(try read $DEBUG/$file)" ok
 done
 watched /tmp/skip
@@ -190,10 +252,17 @@ load skip_isolated=1
 within 60 "skip_isolated=1: the first pass ends" idle
 is "skip_isolated=1: the table can be read" "$(try read $DEBUG/rmpopt-table)" ok
 is "skip_isolated=1: isolated_cpus" "$(cat $CONFIG/isolated_cpus)" "include once [skip]"
-is "skip_isolated=1: rmmod" "$(try rmmod rmpopt)" ok
 watched /tmp/load
+watch
+is "skip_isolated=1: rmmod" "$(try rmmod rmpopt)" ok
+watched /tmp/leave
 like "skip_isolated=1: a thread is seen on CPU 0" "$(seen 0 0 /tmp/load)" "*thread on CPU 0*"
-is "skip_isolated=1: nothing is done on the others" "$(seen 3 7 /tmp/load)" ""
+texts=$(for cpu in 3 4 5 6 7; do printf 'text interrupt on CPU %s ' $cpu; done)
+for what in load leave; do
+	is "skip_isolated=1: $what: nothing is done on the others" "$(done_on 3 7 /tmp/$what)" ""
+	is "skip_isolated=1: $what: but the kernel changes its text, which interrupts them" \
+		"$(seen 3 7 /tmp/$what | tr '\n' ' ')" "$texts"
+done
 is "skip_isolated=1: core 2 ran nothing" "$(verified 2)" 0
 
 # Who decides is woken, but not where a page is converted, and no work is queued.
