@@ -118,8 +118,8 @@ pub(crate) trait Kick: Send + Sync + 'static {
     /// The counters that the probes write, which live as long as `self`.
     fn counters(&self) -> &Counters;
 
-    /// A region may have become free. Called in every context in which the kernel converts pages: must neither
-    /// sleep nor lock. Called once; [`reset_kick`] allows the next call.
+    /// A region may have become free. Called in an interrupt, or in any context in which the kernel converts pages:
+    /// must neither sleep nor lock. Called once; [`reset_kick`] allows the next call.
     fn kick(&self);
 }
 
@@ -158,7 +158,7 @@ unsafe impl<T: Kick> Facility<T> for RmpFunctions {
         let _: &Counters = target.counters();
     }
 
-    /// Called in the context of a conversion.
+    /// Called in the context of a conversion or in an interrupt.
     fn call(target: &T) {
         target.kick();
     }

@@ -5,8 +5,9 @@
  * CPUs have stopped and may hold any lock. This code does not sleep, lock or
  * allocate, and writes no cache line except that of the region's counters. There
  * is one exception: the first conversion since the thread last looked that may
- * have made a region free also writes rmpopt_kick_state and kicks the thread. In a
- * panic the thread is not kicked, because a wake-up takes locks of the scheduler.
+ * have made a region free also writes rmpopt_kick_state and has the thread kicked,
+ * by an interrupt to the thread's CPU. In a panic the thread is not kicked: a
+ * wake-up takes locks of the scheduler.
  */
 #ifndef RMPOPT_COUNTING_H
 #define RMPOPT_COUNTING_H
@@ -31,6 +32,7 @@ extern struct rmpopt_region_counters rmpopt_elsewhere;
 
 void rmpopt_kick(void);
 void rmpopt_kick_begin(void (*kick)(void *data), void *data);
+void rmpopt_kick_end(void);
 void rmpopt_count_unsure(u64 pfn);
 void rmpopt_settle_unsure(void);
 

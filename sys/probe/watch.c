@@ -51,7 +51,7 @@ static notrace void rmpopt_functions_shared(void)
 
 /*
  * Registers the probes. From now on kick(data) is called when a region may have
- * become free, in the context of the conversion. Returns RMPOPT_PROBE_*, or a
+ * become free, in the context of the conversion or in an interrupt. Returns RMPOPT_PROBE_*, or a
  * negative errno. Calls that had entered the functions before, unseen, have left
  * them when this returns, except for calls that sleep in the function.
  */
@@ -70,8 +70,10 @@ int rmpopt_probe_register(void (*kick)(void *data), void *data)
 		}
 	} else {
 		err = rmpopt_fprobe_register();
-		if (err)
+		if (err) {
+			rmpopt_kick_end();
 			return err;
+		}
 		WRITE_ONCE(rmpopt_kind, RMPOPT_PROBE_FPROBE);
 	}
 	synchronize_rcu_tasks();
@@ -89,6 +91,7 @@ void rmpopt_probe_unregister(void)
 		rmpopt_fprobe_unregister();
 	else
 		rmpopt_direct_unregister();
+	rmpopt_kick_end();
 	WRITE_ONCE(rmpopt_kind, RMPOPT_PROBE_NONE);
 }
 

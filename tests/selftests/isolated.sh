@@ -265,6 +265,19 @@ for what in load leave; do
 done
 is "skip_isolated=1: core 2 ran nothing" "$(verified 2)" 0
 
+# wakers FIRST LAST FILE: those of these CPUs that woke the deciding thread.
+wakers()
+{
+	awk -v first="$1" -v last="$2" '
+		/: sched_waking: comm=rmpopt / {
+			match($0, /\[[0-9][0-9][0-9]\]/)
+			cpu = substr($0, RSTART + 1, 3) + 0
+			if (cpu >= first && cpu <= last)
+				woken[cpu] = 1
+		}
+		END { for (cpu in woken) print cpu }' "$3" | sort
+}
+
 # Who decides is woken, but not where a page is converted, and no work is queued.
 insmod "$MODULES/snp_guest.ko" || bail "snp_guest.ko does not load"
 load skip_isolated=1
@@ -276,14 +289,18 @@ won_back()
 }
 won=$(passes given-back)
 watch
+echo 1 >$TRACE/events/sched/sched_waking/enable
 for command in "assign $one 4k 3 5" "release $one"; do
 	is "on an isolated CPU: $command" "$(taskset 10 try write $GUEST/cmd "$command")" ok
 done
 within 60 "the region is won back" won_back
+echo 0 >$TRACE/events/sched/sched_waking/enable
 watched /tmp/conversions
 is "nothing is done on isolated CPUs" "$(seen 3 7 /tmp/conversions)" ""
 is "no work is queued anywhere" "$(seen 0 7 /tmp/conversions | grep '^work')" ""
 like "who decides ran elsewhere" "$(seen 0 2 /tmp/conversions)" "*thread on CPU*"
+is "no isolated CPU executes a wake-up" "$(wakers 3 7 /tmp/conversions)" ""
+at_least "others do" "$(wakers 0 2 /tmp/conversions | wc -l)" 1
 
 # Where an administrator wants it, it stays.
 decider=$(grep -lx rmpopt /proc/[0-9]*/comm | cut -d/ -f3)
