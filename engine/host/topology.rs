@@ -7,6 +7,7 @@ use super::{
     per_core::Core,
     ram,
     region::RamRegion,
+    state::CoreState,
     window::{
         self,
         Policy,
@@ -186,6 +187,12 @@ impl Topology {
             let mut cores = self.cores.iter();
             cores.any(|entry| entry.core.has(ram.region))
         })
+    }
+
+    /// Whether any core can have a region optimised: RMPOPT is on, and the core was not taken out.
+    pub(crate) fn any_serves(&self) -> bool {
+        let mut states = self.cores.iter().map(|entry| entry.core.state());
+        states.any(|state| state.works() || state == CoreState::Kept)
     }
 
     /// Whether a region lies in the window of a core that is on. May sleep.

@@ -31,7 +31,7 @@ pub(crate) enum RegionState {
     Queued,
     /// The participating cores have the region optimised.
     Optimised,
-    /// No leader has verified the region yet.
+    /// No leader has verified the region yet, or no core could have it.
     Open,
 }
 
@@ -46,8 +46,8 @@ impl RegionState {
         }
     }
 
-    /// The state of the region at a place. `ready` is false while SNP is being initialised: that clears the cores'
-    /// tables, so that no region is optimised.
+    /// The state of the region at a place. `ready` is false where no region can be optimised: while SNP is being
+    /// initialised, which clears the cores' tables, and where RMPOPT is off on all cores or they were taken out.
     fn of(survey: &Survey, place: usize, known: &Known, ready: bool) -> Self {
         match known.word.pages() {
             Pages::Known(1..) => Self::Held,
@@ -85,7 +85,7 @@ pub(crate) struct RegionView {
 pub(crate) fn for_each(control: &Control, mut each: impl FnMut(&RegionView) -> Result) -> Result {
     let survey = control.survey();
     let mut occupancy = Occupancy::new(&control.found).ok();
-    let ready = control.snp_ready();
+    let ready = control.snp_ready() && survey.topology.any_serves();
     for (place, ram) in survey.topology.ram.iter().enumerate() {
         let region = ram.region;
         let Some(mut known) = control.dirty.region(region) else {

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/dirty.sh"
 . "$(dirname "$0")/waits.sh"
-begin 45
+begin 66
 require_emulator
 require_rmpopt
 require_test_module snp_guest
@@ -22,6 +22,27 @@ back()
 	within 60 "$1: all is won back" filled
 	tables_agree "$1: the table is what the cores have"
 	is "$1: core 0 is enabled" "$(field 0 state)" enabled
+}
+
+# nothing WHAT: the files say that no region is optimised on any core.
+nothing()
+{
+	is "$1: regions says so" "$(awk '$2 == "optimised"' $DEBUG/regions)" ""
+	is "$1: rmpopt-table says so" "$(table | grep -v ' none$')" ""
+}
+
+# all_out: every core is taken out.
+all_out()
+{
+	idle && [ "$(states | grep -vc '^taken out')" = 0 ]
+}
+
+# every_core FAULT
+every_core()
+{
+	for core in $(each_core); do
+		emu fault "$core" "$1" >/dev/null
+	done
 }
 
 # lost: from here on it has to be noticed, before the thread has chosen to wait for two seconds.
@@ -102,6 +123,7 @@ at_least "each core has won each region again" "$(emu get rmpopt.verify)" $((fre
 emu snp off >/dev/null
 sleep 3
 is "it was noticed" "$(log_count 'SNP has gone off')" 1
+nothing "SNP is off"
 emu reset >/dev/null
 sleep 2
 is "no RMPOPT while SNP is off" "$(emu get rmpopt.verify) $(emu get rmpopt.report)" "0 0"
@@ -121,6 +143,19 @@ is "auto is off: it is not won back" "$(table_of "$one")" none
 is "but stays in the queue" "$(region "$one" state)" queued
 is "action" "$(try write $CONFIG/action 1)" ok
 back "action"
+
+# All is lost, and no core lets it be won back: RMPOPT_BASE was cleared and its write raises #GP;
+# the tables were cleared and RMPOPT raises #UD.
+for fault in gp ud; do
+	every_core $fault
+	[ $fault = ud ] || emu base all 0 >/dev/null
+	[ $fault = gp ] || emu base all "$base" >/dev/null
+	within 60 "#$fault everywhere: every core is taken out" all_out
+	nothing "#$fault everywhere"
+	every_core none
+	is "#$fault everywhere: enabled: 1" "$(try write $CONFIG/enabled 1)" ok
+	back "#$fault everywhere, and mended"
+done
 
 # A page that the firmware has taken behind the kernel's back is such a loss, too.
 address=$(((two << 30) + (64 << 20)))
