@@ -83,15 +83,30 @@ loaded_for_guests
 echo 0 >$CONFIG/auto
 echo 0 >$CONFIG/full_check_s
 
-# A look is one core's. The others are left alone.
+# A look is one core's: that of the thread, which is made to stay on core 0 here. On the others
+# nothing is executed, and their threads are not woken.
 poll 60 idle
+affinity=$(taskset -p "$(thread_pid)" | sed 's/.*: //')
+taskset -p 1 "$(thread_pid)" >/dev/null
+echo 'comm ~ "rmpopt/*"' >$WAITS/events/sched/sched_waking/filter
+echo >$WAITS/trace
+echo 1 >$WAITS/events/sched/sched_waking/enable
 looks=$(stat self_checks)
 emu reset >/dev/null
 sleep 4
+echo 0 >$WAITS/events/sched/sched_waking/enable
+echo 0 >$WAITS/events/sched/sched_waking/filter
 is "no verify" "$(emu get rmpopt.verify)" 0
 at_least "looks" "$(stat self_checks)" $((looks + 1))
-at_most "regions asked for in the looks" "$(emu get rmpopt.report)" $(($(stat self_checks) - looks))
+asked=$(emu get rmpopt.by_core.0.report)
+at_most "regions asked for in the looks" "$asked" $(($(stat self_checks) - looks))
+at_least "core 0 was asked" "$asked" 1
+for core in $(each_core | grep -vx 0); do
+	is "core $core was not" "$(emu get "rmpopt.by_core.$core.report")" 0
+done
 is "no write" "$(emu get rmpopt_base.writes)" 0
+is "no core's thread is woken" "$(grep 'sched_waking: comm=rmpopt/' $WAITS/trace)" ""
+taskset -p "$affinity" "$(thread_pid)" >/dev/null
 
 # SNP is initialised anew behind the kernel's back.
 hz=$(ticks)
