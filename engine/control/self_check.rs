@@ -47,12 +47,12 @@ pub(super) fn run(dirty: &DirtyRegions, survey: &Survey, after: &mut usize) -> S
     let Some((_, entry)) = topology.core_of(cpu) else {
         return SelfCheck::Intact;
     };
+    if core_base::find_cleared(topology, cpu) {
+        return SelfCheck::Cleared;
+    }
     // A core that is off or taken out has nothing that could be missing.
     if !entry.core.state().works() {
         return SelfCheck::Intact;
-    }
-    if core_base::find_cleared(topology, cpu) {
-        return SelfCheck::Cleared;
     }
     let Some(window) = entry.core.window() else {
         return SelfCheck::Intact;

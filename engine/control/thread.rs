@@ -289,9 +289,11 @@ impl Control {
     }
 
     /// Checks the thread's own core if the last check is [`SELF_CHECK`] milliseconds ago, even where `auto` is
-    /// off. Returns after how many milliseconds to check again; `None` where no region is free.
+    /// off. Returns after how many milliseconds to check again; `None` where no region is free and no core was taken
+    /// out.
     fn check_own_core(&self, memory: &mut Memory, survey: &Survey) -> Option<Msecs> {
-        if survey.sets.free().empty() {
+        let taken_out = |entry: &CoreEntry| matches!(entry.core.state(), CoreState::TakenOut(_));
+        if survey.sets.free().empty() && !survey.topology.cores.iter().any(taken_out) {
             return None;
         }
         let since = compat::millis_ceil(memory.checked.elapsed());

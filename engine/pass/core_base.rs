@@ -169,15 +169,18 @@ pub(super) fn leave_snp(on: &OnCpu, core: &Core) -> Result<(), Fault> {
 }
 
 /// Looks whether somebody has cleared RMPOPT_BASE on the core of `cpu`, records that, and returns whether it was
-/// cleared.
+/// cleared. A core that was taken out is looked at, too: an initialisation of SNP clears its RMPOPT_BASE as well.
 ///
 /// In thread context on `cpu`.
 pub(crate) fn find_cleared(topology: &Topology, cpu: Cpu) -> bool {
     let Some((_, entry)) = topology.core_of(cpu) else {
         return false;
     };
-    let state = entry.core.state();
-    if !state.works() && state != CoreState::Kept {
+    let was_on = match entry.core.state() {
+        CoreState::TakenOut(_) => entry.core.is_on(),
+        state => state.works() || state == CoreState::Kept,
+    };
+    if !was_on {
         return false;
     }
     let enabled = OnCpu::exactly(cpu, |on| rmpopt::base(on).is_ok_and(|base| base.enabled()));

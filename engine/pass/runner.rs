@@ -233,7 +233,10 @@ impl Runner {
     pub(crate) fn all_cleared(&mut self, order: &Order<'_>, noticed: u32) -> bool {
         let topology = &self.survey.topology;
         let cleared = Atomic::new(noticed);
-        let on = |entry: &&CoreEntry| entry.core.state().works();
+        let on = |entry: &&CoreEntry| {
+            let state = entry.core.state();
+            state.works() || matches!(state, CoreState::TakenOut(_))
+        };
         let cores = topology.cores.iter().filter(on);
         let cores = cores.filter_map(CoreEntry::at_work);
         self.batch.run(cores, || order.patience(), &|cpu| {

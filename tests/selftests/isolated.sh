@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 . "$(dirname "$0")/dirty.sh"
-begin 120
+begin 132
 require_emulator
 require_rmpopt
 require_isolated
