@@ -10,6 +10,7 @@ use super::{
         Stop, //
     },
     core_work::CoreWork,
+    lack,
     order::{
         Attempt,
         Order, //
@@ -29,7 +30,6 @@ use crate::{
     engine::{
         host::{
             per_core::Core,
-            region,
             state::CoreState,
             topology::{
                 CoreEntry,
@@ -354,7 +354,8 @@ impl Runner {
             .iter_mut()
             .zip(topology.cores.iter().zip(&self.taking_part))
         {
-            *follows = plan_core(core).window.is_some() && lacks_any(survey, &core.0.core, start);
+            *follows =
+                plan_core(core).window.is_some() && has_to_follow(survey, &core.0.core, start);
         }
         let followers = || {
             let cores = topology.cores.iter().zip(self.following.iter());
@@ -442,7 +443,7 @@ fn plan_core((entry, takes_part): (&CoreEntry, &bool)) -> PlanCore {
 
 /// Whether a core has to follow: it lacks a free region, or what it has is not certain. The search begins at
 /// `start`. May sleep.
-fn lacks_any(survey: &Survey, core: &Core, start: usize) -> bool {
+fn has_to_follow(survey: &Survey, core: &Core, start: usize) -> bool {
     cpu::cond_resched();
     if !core.state().works() || !core.complete() {
         return true;
@@ -450,12 +451,9 @@ fn lacks_any(survey: &Survey, core: &Core, start: usize) -> bool {
     let Some(window) = core.window() else {
         return false;
     };
-    let ram = &survey.topology.ram;
-    let covered = region::places(ram, window.first, window.span);
-    survey.sets.free().iter_in(covered, start).any(|place| {
-        let offset = ram.get(place).and_then(|ram| window.offset(ram.region));
-        offset.is_some_and(|offset| !core.table().test(offset as usize))
-    })
+    let table = core.table();
+    let has = |offset: u32| table.test(offset as usize);
+    lack::lacks_any(survey.sets.free(), &survey.topology.ram, window, start, has)
 }
 
 /// Executes `round` on `cpu`, and adds the attempts to [`Core::last`].

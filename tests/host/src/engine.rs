@@ -23,6 +23,7 @@ pub(crate) mod census {
 pub(crate) mod pass {
     pub(crate) mod core_check;
     pub(crate) mod core_round;
+    pub(crate) mod lack;
     pub(crate) mod plan;
     pub(crate) mod rounds;
     pub(crate) mod sets;

@@ -32,6 +32,8 @@ mod entry;
 #[cfg(test)]
 mod geometry;
 #[cfg(test)]
+mod lack;
+#[cfg(test)]
 mod msr;
 #[cfg(test)]
 mod page;
