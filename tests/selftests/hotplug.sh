@@ -3,7 +3,7 @@
 # host: timed
 # CPUs go offline and online: other threads of the core take over, cores come back, also during passes.
 . "$(dirname "$0")/tap.sh"
-begin 52
+begin 57
 require_time
 require_rmpopt
 
@@ -45,6 +45,19 @@ has_threads()
 state_of_3()
 {
 	[ "$(field 3 state)" = "$1" ]
+}
+
+# cores_on: the cores in which RMPOPT_EN is set, as the emulator knows.
+cores_on()
+{
+	for core in 0 1 2 3; do
+		[ "$(emu base $core)" = 0x0 ] || echo $core
+	done | tr '\n' ' '
+}
+
+some_on()
+{
+	[ "$(cores_on)" ]
 }
 
 unload
@@ -154,6 +167,46 @@ done
 within 120 "all cores have all in the end" all_have
 tables_agree "the table is what the cores have"
 is "no core was taken out" "$(log_count 'taken out')" 0
+
+# RMPOPT is switched off while CPUs go and come: where "enabled" says that it is done, no core
+# is left on. Core 0 stays, the others are busy with this all the time.
+emu switch enable_sticky clear >/dev/null
+: >/tmp/flapping
+for core in 1 2 3; do
+	while [ -e /tmp/flapping ]; do
+		for cpu in $((2 * core)) $((2 * core + 1)); do
+			switch $cpu 0
+		done
+		for cpu in $((2 * core)) $((2 * core + 1)); do
+			switch $cpu 1
+		done
+	done 2>/dev/null &
+done
+turn=0
+refused=0
+left_on=
+busy=0
+while [ $turn -lt "$(hard 60 20)" ]; do
+	turn=$((turn + 1))
+	echo 1 >$CONFIG/enabled || refused=$((refused + 1))
+	# Something is on, at least for a moment.
+	poll 60 some_on && busy=$((busy + 1))
+	echo 0 >$CONFIG/enabled || refused=$((refused + 1))
+	on=$(cores_on)
+	[ -z "$on" ] || left_on="$left_on turn $turn: core $on;"
+done
+rm /tmp/flapping
+wait
+is "enabled: 0 and 1 while CPUs go and come: each is accepted" $refused 0
+is "RMPOPT was on in each turn" $busy $turn
+is "and off at the end of each turn" "$left_on" ""
+for cpu in $(seq 7); do
+	switch "$cpu" 1
+done
+echo 1 >$CONFIG/enabled
+within 120 "all cores have all when that is over" all_have
+tables_agree "the table is what the cores have"
+sticky_as_booted
 
 is "rmmod" "$(try rmmod rmpopt)" ok
 for core in 0 1 2 3; do
