@@ -95,6 +95,24 @@ pub(super) fn choose<T: Copy>(all: &[T], name: fn(T) -> &'static str, page: &[u8
         .ok_or(EINVAL)
 }
 
+/// What a setter of the engine returns: nothing where it cannot fail.
+pub(super) trait Outcome {
+    /// The result of the write.
+    fn result(self) -> Result;
+}
+
+impl Outcome for () {
+    fn result(self) -> Result {
+        Ok(())
+    }
+}
+
+impl Outcome for Result {
+    fn result(self) -> Result {
+        self
+    }
+}
+
 /// Defines a boolean attribute. Arguments: its number in the directory, and the engine's getter and setter.
 macro_rules! boolean_attribute {
     ($(#[$doc:meta])* $id:literal, $get:ident, $set:ident) => {
@@ -109,7 +127,8 @@ macro_rules! boolean_attribute {
             }
 
             fn store(controls: &Self, page: &[u8]) -> Result {
-                controls.engine.$set(super::value::boolean(page)?)
+                let value = super::value::boolean(page)?;
+                super::value::Outcome::result(controls.engine.$set(value))
             }
         }
     };
@@ -130,8 +149,8 @@ macro_rules! number_attribute {
             }
 
             fn store(controls: &Self, page: &[u8]) -> Result {
-                controls.engine.$set(super::value::number(page, $max)?);
-                Ok(())
+                let value = super::value::number(page, $max)?;
+                super::value::Outcome::result(controls.engine.$set(value))
             }
         }
     };
@@ -157,7 +176,7 @@ macro_rules! choice_attribute {
 
             fn store(controls: &Self, page: &[u8]) -> Result {
                 let value = super::value::choose(&<$type>::ALL, <$type>::name, page)?;
-                controls.engine.$set(value)
+                super::value::Outcome::result(controls.engine.$set(value))
             }
         }
     };

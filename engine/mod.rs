@@ -193,10 +193,9 @@ impl Engine {
     }
 
     /// Sets what is done with isolated cores, and orders the pass that carries the change out.
-    pub(crate) fn set_isolated(&self, isolated: Isolated) -> Result {
+    pub(crate) fn set_isolated(&self, isolated: Isolated) {
         self.control.settings.set_isolated(isolated);
         self.control.mailbox.host_changed();
-        Ok(())
     }
 
     /// What is done beside a kernel that has RMPOPT of its own.
@@ -230,10 +229,9 @@ impl Engine {
     }
 
     /// Sets whether the thread starts passes without a request.
-    pub(crate) fn set_auto(&self, auto: bool) -> Result {
+    pub(crate) fn set_auto(&self, auto: bool) {
         self.control.settings.set_auto(auto);
         self.control.mailbox.kick();
-        Ok(())
     }
 
     /// Milliseconds without a conversion after which the thread attempts the regions that guests gave back.
