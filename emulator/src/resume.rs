@@ -38,8 +38,9 @@ pub fn undo(cpu: &dyn Cpu) -> Result<bool, Fatal> {
         )));
     }
     let word = |place: usize| {
-        let bytes = bytes.chunks_exact(8).nth(place);
-        bytes.map_or(0, |b| b.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
+        let word = bytes.chunks_exact(8).nth(place);
+        let word = word.and_then(|word| word.try_into().ok());
+        word.map_or(0, u64::from_le_bytes)
     };
     cpu.set_register(RSP, word(FRAME_RSP));
     // The delivery has cleared no other flag that kernel code sets.
