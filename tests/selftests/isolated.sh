@@ -5,7 +5,7 @@
 . "$(dirname "$0")/tap.sh"
 . "$(dirname "$0")/trace.sh"
 . "$(dirname "$0")/dirty.sh"
-begin 132
+begin 130
 require_emulator
 require_rmpopt
 require_isolated
@@ -73,8 +73,9 @@ watched()
 }
 
 # seen FIRST LAST FILE: what the module did on these CPUs, each kind and CPU once. While the
-# kernel registers a probe on one of its functions, or removes it, it changes its own text and
-# interrupts all CPUs for that, whoever asks. Such an interrupt is a "text interrupt".
+# kernel registers a probe on one of its functions, or removes it, it changes its own text, and
+# the pages that hold it, and interrupts all CPUs for that, whoever asks. Such an interrupt is
+# a "text interrupt".
 #
 # The trace is sorted by time, so that other CPUs' lines may stand between an event and its
 # stack. The stack belongs to the last event of its own CPU that has none yet.
@@ -117,7 +118,7 @@ seen()
 		/^ => / {
 			if (/ asm_| (rmp_make_private|rmp_make_shared|psmash)\+/) through = 1
 			if (/\[rmpopt\]/ && !through) ours = 1
-			if (/text_poke/) text = 1
+			if (/text_poke|register_(ftrace_function|fprobe|kprobe)/) text = 1
 			next
 		}
 		!match($0, /\[[0-9][0-9][0-9]\]/) { next }
